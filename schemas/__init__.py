@@ -1,0 +1,1 @@
+"""What must hold: declarations and pure derivations from them. No reading of returns, no Dagster."""

@@ -1,0 +1,138 @@
+"""What differs from county to county, as strict models: settings, roster, supplement, decisions, published figures.
+
+Belongs here: the shape of the files below ``regions/<region>/``. Does not belong here: finding and reading them
+(pipelines/regions.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+
+class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Strict base: unknown keys are refused."""
+
+
+class Licence(_Model):
+    """The licence of the published data; a required setting, no default is assumed."""
+
+    name: str
+    title: str
+    path: str
+
+
+class Contact(_Model):
+    """Who answers for the data."""
+
+    name_zh: str
+    name_en: str
+    email: str = ""
+    telephone: str = ""
+    website: str = ""
+
+
+class RegionSettings(_Model):
+    """``regions/<region>/region.toml``. ``code`` is GB/T 2260; deadlines are month and day of the following year."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    city_zh: str
+    province_zh: str
+    level: Literal["county", "district", "city", "province"]
+    office_body: str
+    rule_making_power: bool
+    licence: Licence
+    publisher: Contact
+    body_deadline: str = "01-31"
+    report_deadline: str = "03-31"
+    synthetic: bool = False
+    synthetic_note_zh: str = ""
+    synthetic_note_en: str = ""
+
+
+class Body(_Model):
+    """One line of ``bodies.csv``. ``to_year`` None: still reporting."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    aliases: tuple[str, ...]
+    kind: Literal["office", "department", "township", "subdistrict"]
+    level: str
+    from_year: int
+    to_year: int | None = None
+
+    def reports_in(self, year: int) -> bool:
+        """Whether the body must report for that year."""
+        return self.from_year <= year and (self.to_year is None or year <= self.to_year)
+
+
+class IndicatorDeclaration(_Model):
+    """One indicator of the supplement. ``add_up``: sum over bodies, maximum of bodies, or the office's own figure."""
+
+    id: str
+    label_zh: str
+    label_en: str
+    unit: str
+    add_up: Literal["sum", "maximum", "office"]
+    reported_by: tuple[Literal["office", "department", "township", "subdistrict"], ...]
+
+
+class Supplement(_Model):
+    """``regions/<region>/supplement.toml``: the region's own indicators of section one."""
+
+    title_zh: str
+    title_en: str
+    indicators: tuple[IndicatorDeclaration, ...]
+
+
+class Waiver(_Model):
+    """An approved exception: findings of ``rule`` for ``body`` (and ``cells``, where given) do not stop publication."""
+
+    rule: str
+    body: str
+    reason: str
+    approved_by: str
+    approved_on: datetime.date
+    cells: tuple[str, ...] = ()
+    found: Decimal | int | float | str | None = None
+
+
+class Correction(_Model):
+    """An approved change of one value. ``found`` is what stands in the return; when it no longer does, it is stale."""
+
+    body: str
+    cell: str
+    found: Decimal | int | float | None
+    value: Decimal | int | float
+    reason: str
+    approved_by: str
+    approved_on: datetime.date
+
+
+class Decisions(_Model):
+    """``regions/<region>/<year>/decisions.toml``."""
+
+    waiver: tuple[Waiver, ...] = ()
+    correction: tuple[Correction, ...] = ()
+
+
+class Region(msgspec.Struct, frozen=True, kw_only=True):
+    """A region as loaded: settings, roster in roster order, supplement (None where the region has none)."""
+
+    settings: RegionSettings
+    bodies: tuple[Body, ...]
+    supplement: Supplement | None
+
+    def body(self, code: str) -> Body | None:
+        """The body with that code, or None."""
+        return next((body for body in self.bodies if body.code == code), None)
+
+    def roster(self, year: int) -> tuple[Body, ...]:
+        """The bodies that must report for a year."""
+        return tuple(body for body in self.bodies if body.reports_in(year))
