@@ -1,0 +1,1 @@
+"""When it runs: thin Dagster assets, one module per stage. No logic of its own."""

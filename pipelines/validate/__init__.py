@@ -1,0 +1,1 @@
+"""Cells become findings: completeness, types, rules, history, narrative. No reading of files."""
