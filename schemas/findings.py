@@ -144,9 +144,7 @@ def _words(form: Form, rule: Rule, term: Term, chinese: bool) -> str:
     return text
 
 
-def _side(
-    form: Form, rule: Rule, terms: tuple[Term, ...], values: Mapping[str, Figure | None], chinese: bool
-) -> str:
+def _side(form: Form, rule: Rule, terms: tuple[Term, ...], values: Mapping[str, Figure | None], chinese: bool) -> str:
     """One side of a rule written out with its numbers; zeros of long sums are left out and counted."""
     shown = [term for term in terms if len(terms) <= 4 or values.get(term.key)]
     parts: list[str] = []
@@ -164,9 +162,7 @@ def _side(
     return "".join(parts)
 
 
-def rule_finding(
-    form: Form, rule: Rule, values: Mapping[str, Figure | None], **fields: object
-) -> Finding:
+def rule_finding(form: Form, rule: Rule, values: Mapping[str, Figure | None], **fields: object) -> Finding:
     """The finding of a broken rule, its sum written out with its numbers. ``values`` are by ``Term.key``."""
     found = sum((term.sign * (values[term.key] or 0) for term in rule.found), 0)
     expected = sum((term.sign * (values[term.key] or 0) for term in rule.expected), 0) + rule.constant

@@ -24,7 +24,7 @@ class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Strict base: unknown keys are refused."""
 
 
-class Column(_Model):
+class Column(_Model, frozen=True):
     """One column of a block. ``kind`` and ``unit`` are those of its cells."""
 
     id: str
@@ -38,7 +38,7 @@ class Column(_Model):
     variants: tuple[str, ...] = ()
 
 
-class Group(_Model):
+class Group(_Model, frozen=True):
     """A head that spans several rows or columns; ``parent`` nests it."""
 
     id: str
@@ -48,7 +48,7 @@ class Group(_Model):
     variants: tuple[str, ...] = ()
 
 
-class Row(_Model):
+class Row(_Model, frozen=True):
     """One row of a block. ``columns`` limits it to some of the block's columns (all when empty)."""
 
     id: str
@@ -61,7 +61,7 @@ class Row(_Model):
     variants: tuple[str, ...] = ()
 
 
-class Block(_Model):
+class Block(_Model, frozen=True):
     """Rows and columns that cross fully, below one printed head."""
 
     id: str
@@ -73,7 +73,7 @@ class Block(_Model):
     row_groups: tuple[Group, ...] = ()
 
 
-class Table(_Model):
+class Table(_Model, frozen=True):
     """One printed section. ``optional``: its missing cells are a warning, not an error."""
 
     id: str
@@ -89,14 +89,14 @@ class Table(_Model):
     optional: bool = False
 
 
-class Condition(_Model):
+class Condition(_Model, frozen=True):
     """A rule speaks only if ``term`` is zero or positive."""
 
     term: str
     is_: Literal["zero", "positive"] = msgspec.field(name="is")
 
 
-class RuleDeclaration(_Model):
+class RuleDeclaration(_Model, frozen=True):
     """A rule family as written in the edition's file; rules.py expands it."""
 
     id: str
@@ -117,7 +117,7 @@ class RuleDeclaration(_Model):
     when: Condition | None = None
 
 
-class Domain(_Model):
+class Domain(_Model, frozen=True):
     """What a single figure may be: whole, at least ``minimum``."""
 
     id: str
@@ -132,7 +132,7 @@ class Domain(_Model):
     minimum: int | None = None
 
 
-class FormDeclaration(_Model):
+class FormDeclaration(_Model, frozen=True):
     """The file ``forms/<edition>.toml`` as it stands."""
 
     edition: str

@@ -17,7 +17,7 @@ class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Strict base: unknown keys are refused."""
 
 
-class Licence(_Model):
+class Licence(_Model, frozen=True):
     """The licence of the published data; a required setting, no default is assumed."""
 
     name: str
@@ -25,7 +25,7 @@ class Licence(_Model):
     path: str
 
 
-class Contact(_Model):
+class Contact(_Model, frozen=True):
     """Who answers for the data."""
 
     name_zh: str
@@ -35,7 +35,7 @@ class Contact(_Model):
     website: str = ""
 
 
-class RegionSettings(_Model):
+class RegionSettings(_Model, frozen=True):
     """``regions/<region>/region.toml``. ``code`` is GB/T 2260; deadlines are month and day of the following year."""
 
     code: str
@@ -55,7 +55,7 @@ class RegionSettings(_Model):
     synthetic_note_en: str = ""
 
 
-class Body(_Model):
+class Body(_Model, frozen=True):
     """One line of ``bodies.csv``. ``to_year`` None: still reporting."""
 
     code: str
@@ -72,7 +72,7 @@ class Body(_Model):
         return self.from_year <= year and (self.to_year is None or year <= self.to_year)
 
 
-class IndicatorDeclaration(_Model):
+class IndicatorDeclaration(_Model, frozen=True):
     """One indicator of the supplement. ``add_up``: sum over bodies, maximum of bodies, or the office's own figure."""
 
     id: str
@@ -83,7 +83,7 @@ class IndicatorDeclaration(_Model):
     reported_by: tuple[Literal["office", "department", "township", "subdistrict"], ...]
 
 
-class Supplement(_Model):
+class Supplement(_Model, frozen=True):
     """``regions/<region>/supplement.toml``: the region's own indicators of section one."""
 
     title_zh: str
@@ -91,7 +91,7 @@ class Supplement(_Model):
     indicators: tuple[IndicatorDeclaration, ...]
 
 
-class Waiver(_Model):
+class Waiver(_Model, frozen=True):
     """An approved exception: findings of ``rule`` for ``body`` (and ``cells``, where given) do not stop publication."""
 
     rule: str
@@ -103,7 +103,7 @@ class Waiver(_Model):
     found: Decimal | int | float | str | None = None
 
 
-class Correction(_Model):
+class Correction(_Model, frozen=True):
     """An approved change of one value. ``found`` is what stands in the return; when it no longer does, it is stale."""
 
     body: str
@@ -115,7 +115,7 @@ class Correction(_Model):
     approved_on: datetime.date
 
 
-class Decisions(_Model):
+class Decisions(_Model, frozen=True):
     """``regions/<region>/<year>/decisions.toml``."""
 
     waiver: tuple[Waiver, ...] = ()

@@ -138,9 +138,7 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def history_keys(self) -> tuple[str, ...]:
         """The cells of last year that some rule needs, in the form's order of first use."""
-        return tuple(
-            dict.fromkeys(term.cell for rule in self.rules for term in rule.terms if term.last_year)
-        )
+        return tuple(dict.fromkeys(term.cell for rule in self.rules for term in rule.terms if term.last_year))
 
     def domains_of(self, kind: str) -> tuple[Domain, ...]:
         """The domains that bind a figure of that kind."""
@@ -182,9 +180,7 @@ def _row_totals(form: Form, declaration: RuleDeclaration) -> Iterator[Rule]:
     for table, block in _blocks(form):
         totals = [column for column in block.columns if column.total]
         for row in block.rows if totals else ():
-            parts = tuple(
-                Term(f"{table.id}.{row.id}.{column.id}") for column in block.columns if not column.total
-            )
+            parts = tuple(Term(f"{table.id}.{row.id}.{column.id}") for column in block.columns if not column.total)
             for total in totals:
                 yield _rule(
                     declaration,
@@ -241,14 +237,9 @@ def _declared(form: Form, declaration: RuleDeclaration) -> Iterator[Rule]:
             if declaration.block not in ("", block.id):
                 continue
             if declaration.each == "row":
-                places += [
-                    (f"{table.id}.{declaration.id}.{r.id}", f"{table.id}.{r.id}.{{}}", r) for r in block.rows
-                ]
+                places += [(f"{table.id}.{declaration.id}.{r.id}", f"{table.id}.{r.id}.{{}}", r) for r in block.rows]
             else:
-                places += [
-                    (f"{table.id}.{declaration.id}.{c.id}", f"{table.id}.{{}}.{c.id}", c)
-                    for c in block.columns
-                ]
+                places += [(f"{table.id}.{declaration.id}.{c.id}", f"{table.id}.{{}}.{c.id}", c) for c in block.columns]
     else:
         places = [(declaration.id, "{}", None)]
     for identifier, pattern, place in places:
@@ -286,9 +277,7 @@ def derive_rules(form: Form) -> RuleSet:
                 raise ValueError(f"{form.edition}: rule {rule.id} names no cell of the form: {term.cell}")
         if rule.when and rule.when.cell not in form.by_id:
             raise ValueError(f"{form.edition}: rule {rule.id} names no cell of the form: {rule.when.cell}")
-    return RuleSet(
-        edition=form.edition, rules=tuple(rules), domains=form.declaration.domains, by_id=by_id
-    )
+    return RuleSet(edition=form.edition, rules=tuple(rules), domains=form.declaration.domains, by_id=by_id)
 
 
 @cache
@@ -302,8 +291,7 @@ def in_signs(rule: Rule) -> str:
 
     def side(terms: tuple[Term, ...], constant: int = 0) -> str:
         text = "".join(
-            (" - " if term.sign < 0 else " + " if position else "") + term.key
-            for position, term in enumerate(terms)
+            (" - " if term.sign < 0 else " + " if position else "") + term.key for position, term in enumerate(terms)
         )
         if constant or not terms:
             text = f"{text} + {constant}" if terms else str(constant)

@@ -40,7 +40,7 @@ class TextCell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grid(msgspec.Struct, frozen=True, kw_only=True):
-    """A table as it stands. Positions that no cell covers do not exist in the file. ``title``: sheet name or caption."""
+    """A table as it stands. Positions that no cell covers do not exist. ``title``: sheet name or caption."""
 
     cells: tuple[TextCell, ...]
     at: str = ""

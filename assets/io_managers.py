@@ -1,0 +1,78 @@
+"""How assets are stored: tables as Parquet, read files as JSON, a package as an uncompressed zip; always atomically.
+
+Belongs here: bytes of stored assets. Does not belong here: computing anything, or the files of a release
+(pipelines/publish).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import dagster as dg
+import msgspec
+import polars as pl
+from upath import UPath
+
+from pipelines.storage import write_atomic
+from schemas.intake import ReadFile
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class ParquetIOManager(dg.UPathIOManager):
+    """A polars frame as one Parquet file per partition."""
+
+    extension = ".parquet"
+
+    def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame, path: UPath) -> None:
+        """Write the frame."""
+        buffer = io.BytesIO()
+        obj.write_parquet(buffer)
+        write_atomic(path, buffer.getvalue())
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
+        """Read the frame."""
+        return pl.read_parquet(path.read_bytes())
+
+    def get_metadata(self, context: dg.OutputContext, obj: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
+        """Rows and columns, as Dagster's own metadata names."""
+        columns = [dg.TableColumn(name, str(dtype)) for name, dtype in list(obj.schema.items())[:40]]
+        return {
+            "dagster/row_count": dg.MetadataValue.int(obj.height),
+            "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+        }
+
+
+class ReadingsIOManager(dg.UPathIOManager):
+    """Read files (schemas/intake.py) as one JSON document per partition."""
+
+    extension = ".json"
+
+    def dump_to_path(self, context: dg.OutputContext, obj: list[ReadFile], path: UPath) -> None:
+        """Write the read files."""
+        write_atomic(path, msgspec.json.encode(obj))
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> list[ReadFile]:
+        """Read the read files."""
+        return msgspec.json.decode(path.read_bytes(), type=list[ReadFile])
+
+
+class PackageIOManager(dg.UPathIOManager):
+    """The files of a package, by name, as one uncompressed zip per partition; the same files, the same bytes."""
+
+    extension = ".zip"
+
+    def dump_to_path(self, context: dg.OutputContext, obj: dict[str, bytes], path: UPath) -> None:
+        """Write the files."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(obj):
+                archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), obj[name])
+        write_atomic(path, buffer.getvalue())
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> dict[str, bytes]:
+        """Read the files."""
+        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}

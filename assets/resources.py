@@ -1,0 +1,53 @@
+"""What every asset needs: the settings, the region and the form of the running partition.
+
+Belongs here: the resource that carries the settings, and loading what a partition works with. Does not belong here:
+reading settings from the environment (pipelines/settings.py).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import dagster as dg
+
+from assets.partitions import region_year
+from pipelines.regions import load_decisions, load_published, load_region
+from schemas.form import Form, edition_for, load_form
+from schemas.region import Decisions, Region
+from schemas.rules import RuleSet, load_rules
+
+
+class Partition(NamedTuple):
+    """Everything declared about the running partition."""
+
+    region: Region
+    code: str
+    year: int
+    form: Form
+    rules: RuleSet
+    decisions: Decisions
+    published: dict[str, Decimal] | None
+
+
+class Workspace(dg.ConfigurableResource[Any]):
+    """Where data, releases and regions are, and how many processes read files (see pipelines/settings.py)."""
+
+    data: str
+    out: str
+    regions: str
+    workers: int = 1
+
+    def partition(self, context: dg.AssetExecutionContext) -> Partition:
+        """What is declared about the partition that ``context`` runs."""
+        code, year = region_year(context)
+        edition = edition_for(year)
+        return Partition(
+            region=load_region(self.regions, code),
+            code=code,
+            year=year,
+            form=load_form(edition),
+            rules=load_rules(edition),
+            decisions=load_decisions(self.regions, code, year),
+            published=load_published(self.regions, code, year),
+        )

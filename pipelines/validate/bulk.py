@@ -1,0 +1,122 @@
+"""All rules over all submissions in one compiled pass, and the pandera gate on its residuals.
+
+Belongs here: the wide frame, its residuals, the (file, rule) pairs that are broken, the gate. Does not belong here:
+what is missing (completeness.py), wording and localisation of a broken return (check.py, localise.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pandera.errors
+import polars as pl
+
+from schemas.form import Form
+from schemas.frames import (
+    cell_type,
+    domain_expression,
+    residual_expression,
+    residuals_schema,
+    submissions_contract,
+    violated,
+    wide_types,
+)
+from schemas.rules import LAST_YEAR, RuleSet
+
+Figure = Decimal | int
+
+
+class SubmissionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the wide frame before it is one: known figures by cell id, last year's by cell id."""
+
+    region: str
+    year: int
+    body: str
+    file: str
+    file_sha256: str
+    values: Mapping[str, Figure]
+    previous: Mapping[str, Figure]
+    attributes: frozenset[str]
+
+
+def _row(form: Form, rules: RuleSet, row: SubmissionRow, names: Sequence[str]) -> dict[str, Any]:
+    fractional = [
+        cell
+        for cell, value in row.values.items()
+        if cell in form.by_id and form.by_id[cell].kind != "money" and value != int(value)
+    ]
+    out: dict[str, Any] = dict.fromkeys(names)
+    out.update(
+        region=row.region,
+        year=row.year,
+        body=row.body,
+        file=row.file,
+        file_sha256=row.file_sha256,
+        not_whole=len(fractional),
+    )
+    out["rule_making_power"] = "rule_making_power" in row.attributes
+
+    def put(name: str, cell: str, value: Figure) -> None:
+        out[name] = Decimal(value) if form.by_id[cell].kind == "money" else int(value)
+
+    for cell in form.cells:
+        value = row.values.get(cell.id)
+        if value is not None and cell.id not in fractional:
+            put(cell.id, cell.id, value)
+    for cell_id in rules.history_keys:
+        value = row.previous.get(cell_id)
+        if value is not None and value == int(value):
+            put(cell_id + LAST_YEAR, cell_id, value)
+    return out
+
+
+def wide_frame(form: Form, rules: RuleSet, rows: Sequence[SubmissionRow]) -> pl.DataFrame:
+    """The wide frame, one row per file, rows in the order given; checked against its pandera contract."""
+    types = wide_types(form, rules)
+    names = list(types)
+    frame = pl.DataFrame([_row(form, rules, row, names) for row in rows], schema=types, orient="row")
+    submissions_contract(form.edition).validate(frame)
+    return frame
+
+
+def residuals(form: Form, rules: RuleSet, frame: pl.DataFrame, *, errors_only: bool = False) -> pl.DataFrame:
+    """``file`` and one column per rule and domain, in catalogue order; null where a term is missing."""
+    expressions = [
+        residual_expression(rule).cast(cell_type(form.by_id[rule.found[0].cell].kind))
+        for rule in rules.rules
+        if not errors_only or rule.severity == "error"
+    ]
+    expressions += [
+        domain_expression(form, domain) for domain in rules.domains if not errors_only or domain.severity == "error"
+    ]
+    return frame.lazy().select(pl.col("file"), *expressions).collect()
+
+
+def broken_pairs(form: Form, rules: RuleSet, frame: pl.DataFrame) -> list[tuple[str, str]]:
+    """The (file, rule or domain id) pairs that are broken, in frame order, then catalogue order."""
+    table = residuals(form, rules, frame)
+    flags = table.select(
+        pl.col("file"),
+        *[violated(rule, pl.col(rule.id)) for rule in rules.rules],
+        *[(pl.col(domain.id) != 0) for domain in rules.domains],
+    )
+    names = flags.columns[1:]
+    return [(row[0], name) for row in flags.iter_rows() for name, broken in zip(names, row[1:], strict=True) if broken]
+
+
+def gate(form: Form, rules: RuleSet, frame: pl.DataFrame) -> tuple[str, ...]:
+    """The error rules that pandera finds broken in ``frame``, by Check name; empty when the schema holds.
+
+    This calls the derived schema itself, so that what stops publication is the published contract.
+    """
+    table = residuals(form, rules, frame, errors_only=True)
+    try:
+        residuals_schema(form.edition).validate(table, lazy=True)
+    except pandera.errors.SchemaErrors as problem:
+        names = [str(error.check.name) if error.check is not None else str(error) for error in problem.schema_errors]
+        order = {name: position for position, name in enumerate(table.columns)}
+        return tuple(sorted(set(names), key=lambda name: order.get(name, len(order))))
+    return ()

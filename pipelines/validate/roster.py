@@ -1,0 +1,172 @@
+"""The roster: whose return a file is, which version counts, who is missing.
+
+Belongs here: assigning a read file to a body, choosing the accepted version, coverage, copies of other returns. Does
+not belong here: rules over figures, or reading the roster (pipelines/regions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from pipelines.findings_table import blocking
+from pipelines.regions import find_body
+from schemas.findings import Finding, make_finding
+from schemas.intake import ReadFile
+from schemas.region import Body, Region
+
+Figures = Mapping[str, Decimal | int]
+# Small returns are alike by nature (a township with one document in force); only returns with at least this many
+# figures above zero are compared.
+COPY_MINIMUM = 6
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a body: ``sequence`` is its order of first sight, ``values`` its settled figures."""
+
+    file: str
+    sha256: str
+    sequence: int
+    body: str
+    values: Figures
+    findings: tuple[Finding, ...]
+
+
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the roster: accepted file, status and number of files by body, and the findings that count."""
+
+    accepted: dict[str, str]
+    status: dict[str, str]
+    versions: dict[str, int]
+    findings: tuple[Finding, ...]
+
+
+def assign(read: ReadFile, folder_body: str | None, region: Region, year: int) -> tuple[str, tuple[Finding, ...]]:
+    """The body of a file ("" when it counts for none) and the findings about whose and which year's it is.
+
+    The code in our workbook, the roster name or alias in its title and its sub-folder must agree as far as they are
+    there. A file that states another report year counts for none.
+    """
+    roster = {body.code: body for body in region.roster(year)}
+    fields = {"file": read.file}
+    by_name = find_body(region, read.body_name) if read.body_name else None
+    stated = [code for code in (read.body_code, by_name.code if by_name else "") if code]
+    named = dict.fromkeys([*stated, *([folder_body] if folder_body else [])])
+    if len(named) > 1:
+        first, *_, last = named
+        words = {"file": read.file, "found": _name(region, first), "expected": _name(region, last)}
+        return "", (make_finding("body_conflict", words=words, found=first, expected=last, **fields),)
+    code = next(iter(named), "")
+    if code not in roster:
+        found = code or read.body_name or "（未写明）"
+        words = {"file": read.file, "found": _name(region, found)}
+        return "", (make_finding("unknown_body", words=words, found=found, **fields),)
+    if read.year is not None and read.year != year:
+        words = {"file": read.file, "found": str(read.year), "expected": str(year)}
+        finding = make_finding(
+            "year_conflict", words=words, found=str(read.year), expected=str(year), body=code, **fields
+        )
+        return code, (finding,)
+    return code, ()
+
+
+def _name(region: Region, code: str) -> str:
+    body = region.body(code)
+    return f"{body.name_zh}（{code}）" if body else code
+
+
+def _accept(body: Body, versions: Sequence[Delivery], year: int) -> tuple[Delivery | None, list[Finding]]:
+    """The accepted version of one body, if any, and the findings about its versions; those of the files that count."""
+    latest = max(version.sequence for version in versions)
+    newest = [version for version in versions if version.sequence == latest]
+    older = sorted((v for v in versions if v.sequence < latest), key=lambda v: -v.sequence)
+    fields = {"body": body.code}
+    if len({version.sha256 for version in newest}) > 1:
+        files = "、".join(version.file for version in newest)
+        words = {"name": body.name_zh, "count": len(newest), "files": files}
+        return None, [
+            *(finding for version in newest for finding in version.findings),
+            make_finding("version_tie", words=words, file=newest[0].file, **fields),
+        ]
+    chosen: Delivery | None = None
+    counting: list[Delivery] = []
+    for version in [newest[0], *older]:
+        counting.append(version)
+        if not blocking(version.findings):
+            chosen = version
+            break
+    if chosen is None:
+        return None, [*newest[0].findings]
+    findings = [finding for version in counting for finding in version.findings]
+    if chosen is not newest[0]:
+        words = {"name": body.name_zh, "newer": newest[0].file, "file": chosen.file}
+        findings.append(make_finding("rejected_version", words=words, file=newest[0].file, **fields))
+    superseded = [v for v in older if v.sequence < chosen.sequence and v.sha256 != chosen.sha256]
+    if superseded:
+        words = {
+            "name": body.name_zh,
+            "count": len(versions),
+            "file": chosen.file,
+            "older": "、".join(version.file for version in superseded),
+        }
+        findings.append(make_finding("superseded_submission", words=words, file=chosen.file, **fields))
+    return chosen, findings
+
+
+def accept(deliveries: Sequence[Delivery], region: Region, year: int) -> Acceptance:
+    """Choose one version per body: the newest that has no unwaived error; a tie for newest is an error.
+
+    The errors of a newer, wrong version still count (publication waits for its author), those of a superseded version
+    do not. Findings about files of no body always count.
+    """
+    accepted: dict[str, str] = {}
+    status: dict[str, str] = {}
+    versions: dict[str, int] = {}
+    findings: list[Finding] = [f for delivery in deliveries if not delivery.body for f in delivery.findings]
+    for body in region.roster(year):
+        own = [delivery for delivery in deliveries if delivery.body == body.code]
+        versions[body.code] = len(own)
+        chosen: Delivery | None = None
+        why_zh = why_en = ""
+        if own:
+            chosen, about = _accept(body, own, year)
+            findings += about
+            errors = len(blocking(about))
+            why_zh, why_en = f"（收到的文件有 {errors} 个错误）", f" (the file received has {errors} error(s))"
+        if chosen:
+            accepted[body.code] = chosen.file
+            status[body.code] = "accepted"
+            continue
+        status[body.code] = "refused" if own else "missing"
+        words = {"name": body.name_zh, "year": str(year), "why_zh": why_zh, "why_en": why_en}
+        findings.append(make_finding("roster_missing", words=words, body=body.code))
+    return Acceptance(accepted=accepted, status=status, versions=versions, findings=tuple(findings))
+
+
+def _signature(values: Figures) -> tuple[tuple[str, Decimal], ...]:
+    return tuple(sorted((cell, Decimal(value)) for cell, value in values.items()))
+
+
+def copies(deliveries: Sequence[Delivery], previous: Mapping[str, Figures], region: Region) -> list[Finding]:
+    """Returns identical to another body's, or to the same body's of last year, if they have figures enough to tell."""
+    by_signature: dict[tuple[tuple[str, Decimal], ...], list[Delivery]] = {}
+    findings: list[Finding] = []
+    names = {body.code: body.name_zh for body in region.bodies}
+    for delivery in deliveries:
+        signature = _signature(delivery.values)
+        if not delivery.body or sum(value != 0 for _, value in signature) < COPY_MINIMUM:
+            continue
+        others = [d for d in by_signature.setdefault(signature, []) if d.body != delivery.body]
+        by_signature[signature].append(delivery)
+        if others:
+            words = {"name": names[delivery.body], "other": names[others[0].body]}
+            findings.append(make_finding("same_as_other_body", words=words, body=delivery.body, file=delivery.file))
+        if delivery.body in previous and signature == _signature(previous[delivery.body]):
+            findings.append(
+                make_finding(
+                    "same_as_last_year", words={"name": names[delivery.body]}, body=delivery.body, file=delivery.file
+                )
+            )
+    return findings
