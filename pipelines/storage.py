@@ -1,0 +1,171 @@
+"""Where things lie and how they are written: paths of the store and of the releases, atomic writes, hashes.
+
+Belongs here: the layout of folders, writing a file so that nobody ever sees half of it, SHA-256. Does not belong
+here: what the files mean (the stages) or which folders are configured (settings.py).
+
+A place is a local folder or any address that fsspec knows (``s3://bucket/gongkai``): a setting, never code. On a
+local disk a write is a temporary file in the same folder, forced to disk, then renamed. On object storage it is a
+single put, which is atomic there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from upath import UPath
+
+Place = str | os.PathLike[str] | UPath
+PARTIAL = ".partial"  # the end of a temporary file's name; such a file means nothing and may be removed
+_PART = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of ``data`` as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def place(where: Place) -> UPath:
+    """``where`` as a path of whatever storage it names."""
+    return where if isinstance(where, UPath) else UPath(where)
+
+
+def local(path: Place) -> Path | None:
+    """The same path as an ordinary local path; None where it lies on other storage."""
+    found = place(path)
+    if found.protocol in ("", "file", "local"):
+        return Path(found.path)
+    return None
+
+
+def _part(text: str) -> str:
+    """``text`` as one safe folder name. Raises ValueError: a region or hash never holds a slash or a dot."""
+    if not _PART.fullmatch(text):
+        raise ValueError(f"not a name of a folder: {text!r}")
+    return text
+
+
+def inbox_path(data: Place, region: str, year: int) -> UPath:
+    """Where the returns of a region and report year are put: ``DATA/inbox/<region>/<year>``."""
+    return place(data) / "inbox" / _part(region) / str(year)
+
+
+def received_path(data: Place, digest: str) -> UPath:
+    """Where an original is kept byte for byte: ``DATA/received/<sha256>``."""
+    return place(data) / "received" / _part(digest)
+
+
+def manifest_path(data: Place, region: str, year: int) -> UPath:
+    """The manifest of first sights: ``DATA/received/manifest-<region>-<year>.json``."""
+    return place(data) / "received" / f"manifest-{_part(region)}-{year}.json"
+
+
+def published_path(out: Place, region: str, year: int) -> UPath:
+    """Everything published for a region and year: ``OUT/<region>/<year>``."""
+    return place(out) / _part(region) / str(year)
+
+
+def releases_path(out: Place, region: str, year: int) -> UPath:
+    """The immutable releases: ``OUT/<region>/<year>/releases``, one folder per id."""
+    return published_path(out, region, year) / "releases"
+
+
+def history_path(out: Place, region: str, year: int) -> UPath:
+    """What was published and withdrawn, in order, with what changed: ``OUT/<region>/<year>/history.json``."""
+    return published_path(out, region, year) / "history.json"
+
+
+def latest_path(out: Place, region: str, year: int) -> UPath:
+    """The pointer to the release that counts: ``OUT/<region>/<year>/latest.json``."""
+    return published_path(out, region, year) / "latest.json"
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to disk, so that a rename survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_synced(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a new local file and force it to disk. Raises FileExistsError: nothing is ever overwritten here."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomic(path: Place, data: bytes) -> None:
+    """Write ``data`` to ``path`` so that a reader sees the old file or the new one, whole; makes parent folders.
+
+    Raises OSError; the old file then still stands and no temporary file is left (after a kill one may be, see
+    ``remove_partials``).
+    """
+    target = local(path)
+    if target is None:
+        remote = place(path)
+        remote.parent.mkdir(parents=True, exist_ok=True)
+        remote.write_bytes(data)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}{PARTIAL}")
+    try:
+        write_synced(partial, data)
+        partial.replace(target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+        raise
+    sync_folder(target.parent)
+
+
+def link_atomic(path: Path, target: str) -> None:
+    """Make or move the symbolic link ``path`` to ``target`` in one step (local file systems only).
+
+    Raises OSError where the file system has no symbolic links.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PARTIAL}")
+    partial.symlink_to(target)
+    try:
+        partial.replace(path)
+    except BaseException:
+        partial.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def remove_partials(folder: Place) -> None:
+    """Remove what a killed write left directly in ``folder``. Only for one who holds the folder's lock."""
+    here = local(folder)
+    if here is not None and here.is_dir():
+        for leftover in here.glob(f".*{PARTIAL}"):
+            leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Place) -> Iterator[None]:
+    """Hold ``folder`` alone: a second holder on this machine waits. Ends with the process, so a kill leaves no lock.
+
+    Storage that is not a local disk has no such lock; there one deployment runs one publisher (Dagster's concurrency).
+    """
+    here = local(folder)
+    if here is None:
+        yield
+        return
+    import fcntl
+
+    here.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(here / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
