@@ -1,0 +1,60 @@
+"""How much a delivered file may ask for: one place for every bound of intake.
+
+Belongs here: the limits of a parsing process, the bounds that readers keep by themselves, the clock of a job.
+Does not belong here: enforcing them from outside (sandbox.py).
+
+A return has some 210 cells and its report some ten pages, so every bound is far above what an honest file needs.
+"""
+
+from __future__ import annotations
+
+import signal
+
+import msgspec
+
+MIB = 1024 * 1024
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one file may cost. Sizes in bytes, times in seconds.
+
+    ``wall_seconds`` counts while our own readers work, ``office_seconds`` while LibreOffice converts (a process of its
+    own, which does not count towards ``cpu_seconds``).
+    """
+
+    file_bytes: int = 48 * MIB
+    memory_bytes: int = 512 * MIB
+    cpu_seconds: int = 4
+    wall_seconds: int = 20
+    office_seconds: int = 60
+    output_bytes: int = 16 * MIB
+
+
+DEFAULT_LIMITS = Limits()
+
+# Containers (zip, office files)
+MAX_MEMBERS = 2000
+MAX_UNPACKED = 160 * MIB
+MAX_PART = 48 * MIB  # one XML part that we really read
+SUSPICIOUS_RATIO = 250  # judged only above SUSPICIOUS_FROM: small repetitive parts compress as well
+SUSPICIOUS_FROM = 8 * MIB
+
+# Archives of returns
+MAX_ARCHIVE_FILES = 300
+
+# Tables
+MAX_ROWS = 5000
+MAX_COLUMNS = 512
+MAX_POSITIONS = 200_000  # positions covered in one document
+MAX_TEXT = 8_000_000  # characters of one document
+MAX_DEPTH = 200  # nesting of elements
+MAX_PAGES = 80
+
+
+def more_time(seconds: float) -> None:
+    """Give the running job ``seconds`` from now on its wall clock, if a clock is running (see sandbox_worker.py).
+
+    Called before and after work that another process does for us, such as a conversion.
+    """
+    if signal.getitimer(signal.ITIMER_REAL)[0] > 0:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
