@@ -29,12 +29,6 @@ def safe_name(name: str) -> str:
     return kept if len(kept) <= MAX_NAME else f"{kept[: MAX_NAME - 1]}…"
 
 
-def clean_path(name: str) -> str:
-    """A relative path whose every part is a safe name: what stands in ``ReadFile.file``. ``..`` and roots vanish."""
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    return "/".join(safe_name(part) for part in parts) or "未命名"
-
-
 class Declined(Exception):  # noqa: N818  (not an error of ours: the answer to a file that cannot be read)
     """A file that is not read, and why. ``finding`` is complete: kind, words in both languages, file."""
 
@@ -44,6 +38,8 @@ class Declined(Exception):  # noqa: N818  (not an error of ours: the answer to a
 
 
 def decline(kind: str, name: str, **words: object) -> Declined:
-    """The exception for a declared kind of finding about the file ``name``. Raises KeyError as make_finding does."""
-    shown = safe_name(name)
-    return Declined(make_finding(kind, words={"file": shown, **words}, file=clean_path(name)))
+    """The exception for a declared kind of finding about the file ``name``. Raises KeyError as make_finding does.
+
+    The message shows the safe name; ``Finding.file`` is the name as given, by which callers find the file again.
+    """
+    return Declined(make_finding(kind, words={"file": safe_name(name), **words}, file=name))

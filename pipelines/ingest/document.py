@@ -11,7 +11,8 @@ from typing import Literal
 import msgspec
 
 Format = Literal[
-    "xlsx", "xls", "xlsb", "ods", "docx", "doc", "wps", "rtf", "html", "pdf", "text", "csv", "json", "zip", "unknown"
+    "xlsx", "xls", "xlsb", "ods", "docx", "doc", "wps", "rtf", "odt",
+    "html", "pdf", "text", "csv", "json", "zip", "unknown",
 ]
 
 

@@ -1,0 +1,116 @@
+"""Cells with spans laid on a grid, as web pages, documents and spreadsheets state them, within bounds.
+
+Belongs here: where a cell lands when earlier cells reach into its row. Does not belong here: any format.
+"""
+
+from __future__ import annotations
+
+from pipelines.ingest.declined import Declined, decline
+from pipelines.ingest.document import TextCell
+from pipelines.ingest.limits import MAX_COLUMNS, MAX_POSITIONS, MAX_ROWS
+
+
+class Budget:
+    """What a document may still cover in positions; one for all its grids."""
+
+    def __init__(self, name: str, positions: int = MAX_POSITIONS) -> None:
+        self.name = name
+        self.left = positions
+
+    def take(self, rows: int, columns: int) -> None:
+        """Use rows x columns positions. Raises Declined when the file asks for more than any return has."""
+        if rows > MAX_ROWS:
+            raise too_many(self.name, rows, MAX_ROWS, "行", "rows")
+        if columns > MAX_COLUMNS:
+            raise too_many(self.name, columns, MAX_COLUMNS, "列", "columns")
+        self.left -= rows * columns
+        if self.left < 0:
+            raise too_many(self.name, MAX_POSITIONS - self.left, MAX_POSITIONS, "个单元格", "cells")
+
+
+def too_many(name: str, found: int, limit: int, unit: str, unit_en: str) -> Declined:
+    """The answer to a table larger than any return."""
+    return decline(
+        "too_large",
+        name,
+        found=f"表格有 {found} {unit}",
+        found_en=f"a table has {found} {unit_en}",
+        limit=f"{limit} {unit}",
+        limit_en=f"{limit} {unit_en}",
+    )
+
+
+class Spanned:
+    """Rows of (text, rows, columns) laid out one after another, as HTML does it.
+
+    A row span that reaches beyond the last row is cut there; overlapping spans give way to the cell that came first.
+    """
+
+    def __init__(self, at: str, budget: Budget) -> None:
+        self.at = at
+        self._budget = budget
+        self._cells: list[TextCell] = []
+        self._open: dict[int, int] = {}  # column -> first row that is free again
+        self._row = -1
+        self._column = 0
+        self._width = 0
+
+    def row(self) -> None:
+        """Begin the next row."""
+        self._row += 1
+        self._column = 0
+        self._budget.take(1, 1)
+        if self._row >= MAX_ROWS:
+            raise too_many(self._budget.name, self._row + 1, MAX_ROWS, "行", "rows")
+
+    def skip(self, columns: int) -> None:
+        """Leave ``columns`` positions of this row without a cell (they do not exist in the file)."""
+        self._column += min(columns, MAX_COLUMNS)
+
+    def cell(self, text: str, rows: int = 1, columns: int = 1) -> None:
+        """Add a cell to the current row. Raises Declined for spans beyond the bounds."""
+        while self._open.get(self._column, 0) > self._row:
+            self._column += 1
+        left = self._column
+        width = max(1, columns)
+        if left + width > MAX_COLUMNS:
+            raise decline(
+                "hostile_file",
+                self._budget.name,
+                reason=f"有单元格跨 {width} 列",
+                reason_en=f"a cell spans {width} columns",
+            )
+        # A span stops where an earlier cell from above already stands.
+        clear = next((n for n in range(1, width) if self._open.get(left + n, 0) > self._row), width)
+        height = min(max(1, rows), MAX_ROWS)
+        if height > 1:
+            for column in range(left, left + clear):
+                self._open[column] = self._row + height
+        self._column = left + clear
+        self._cells.append(
+            TextCell(
+                row=self._row,
+                column=left,
+                rows=height,
+                columns=clear,
+                text=text,
+                at=f"{self.at} 第{self._row + 1}行第{left + 1}列",
+            )
+        )
+        self._width = max(self._width, left + clear)
+
+    def done(self) -> tuple[TextCell, ...]:
+        """The cells, spans cut at the last row. Raises Declined if they cover more than the budget."""
+        last = self._row + 1
+        cells: list[TextCell] = []
+        for cell in self._cells:
+            height = min(cell.rows, last - cell.row)
+            self._budget.take(height, cell.columns)
+            cells.append(cell if height == cell.rows else _lower(cell, height))
+        return tuple(cells)
+
+
+def _lower(cell: TextCell, rows: int) -> TextCell:
+    return TextCell(
+        row=cell.row, column=cell.column, rows=rows, columns=cell.columns, text=cell.text, at=cell.at, number=cell.number
+    )
