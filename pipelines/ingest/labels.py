@@ -1,0 +1,185 @@
+"""Labels compared as a person compares them: white space, punctuation, script and pinyin never matter.
+
+Belongs here: the squashed form of a text and the vocabulary of every label of every edition. Does not belong here:
+deciding where a cell lies (match.py), numbers (normalise.py).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from schemas.declaration import load_toml
+from schemas.form import Block, Form, editions, load_form
+
+Kind = Literal["title", "corner", "head", "row", "row_group", "column", "column_group"]
+_PINYIN = re.compile(r"[(（]\s*[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ]{1,7}\s*[)）]")
+_NUMBER = re.compile(r"^\s*(?:[一二三四五六七八九十]{1,3}\s*[、,.．:]|\(\s*[一二三四五六七八九十\d]{1,3}\s*\)|\d{1,2}\s*[.、．,)])\s*")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\([^()]*$")
+_DROP = re.compile(r"[^0-9a-z㐀-鿿豈-﫿]+")
+
+
+class _Writing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    traditional: str
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """One thing that a label may mean: a part of a table of an edition. ``block`` is "" for titles and corners."""
+
+    edition: str
+    table: str
+    kind: Kind
+    id: str
+    block: str = ""
+
+
+@cache
+def _simplified() -> dict[int, str]:
+    pairs = load_toml(Path(load_toml.__code__.co_filename).with_name("writing.toml"), _Writing).traditional.split()
+    return {ord(pair[0]): pair[1] for pair in pairs}
+
+
+@lru_cache(maxsize=8192)
+def plain(text: str) -> str:
+    """``text`` with compatibility forms, traditional characters and pinyin annotations resolved; marks are kept."""
+    return _PINYIN.sub("", unicodedata.normalize("NFKC", text)).translate(_simplified()).lower()
+
+
+def _drop(text: str) -> str:
+    return _DROP.sub("", text)
+
+
+@lru_cache(maxsize=8192)
+def squash(text: str) -> str:
+    """``text`` as labels are compared: only Chinese characters, digits and Latin letters remain."""
+    return _drop(plain(text))
+
+
+@lru_cache(maxsize=8192)
+def forms_of(text: str) -> tuple[str, ...]:
+    """The squashed spellings under which ``text`` may be looked up, the most specific first."""
+    whole = plain(text)
+    bare = _NUMBER.sub("", whole)
+    # An explanation in brackets is not part of a label; a leading number in brackets is.
+    number = whole[: len(whole) - len(bare)]
+    short = _BRACKETS.sub("", bare)
+    keys = (_drop(whole), _drop(number + short), _drop(bare), _drop(short))
+    return tuple(dict.fromkeys(key for key in keys if key))
+
+
+def _spellings(label: str, variants: tuple[str, ...]) -> set[str]:
+    keys = set(forms_of(label))
+    for variant in variants:
+        keys.add(squash(variant))
+        bare = squash(_NUMBER.sub("", plain(variant)))
+        if len(bare) > 2:
+            keys.add(bare)
+    keys.discard("")
+    return keys
+
+
+def _block_meanings(form: Form, table: str, block: Block) -> list[tuple[str, Meaning]]:
+    found: list[tuple[str, Meaning]] = []
+
+    def add(kind: Kind, identifier: str, keys: set[str]) -> None:
+        found.extend((key, Meaning(form.edition, table, kind, identifier, block.id)) for key in keys)
+
+    if block.head_zh:
+        add("head", block.id, _spellings(block.head_zh, ()))
+    for row in block.rows:
+        add("row", row.id, _spellings(row.label_zh, row.variants))
+    for column in block.columns:
+        add("column", column.id, _spellings(column.label_zh, column.variants))
+    for group in block.row_groups:
+        add("row_group", group.id, _spellings(group.label_zh, group.variants))
+    for group in block.column_groups:
+        add("column_group", group.id, _spellings(group.label_zh, group.variants))
+    return found
+
+
+@cache
+def vocabulary() -> dict[str, tuple[Meaning, ...]]:
+    """Every spelling of every label of every edition, and what it may mean."""
+    found: dict[str, list[Meaning]] = {}
+    for edition in editions():
+        form = load_form(edition)
+        for table in form.tables:
+            if table.arrangement == "text":
+                continue
+            pairs: list[tuple[str, Meaning]] = []
+            for key in _spellings(table.title_zh, table.title_variants):
+                pairs.append((key, Meaning(edition, table.id, "title", table.id)))
+            if table.corner_zh:
+                pairs.append((squash(table.corner_zh), Meaning(edition, table.id, "corner", table.id)))
+            for block in table.blocks:
+                pairs += _block_meanings(form, table.id, block)
+            for key, meaning in pairs:
+                meanings = found.setdefault(key, [])
+                if meaning not in meanings:
+                    meanings.append(meaning)
+    return {key: tuple(meanings) for key, meanings in found.items()}
+
+
+@cache
+def longest_label() -> int:
+    """The length of the longest spelling: longer texts are no labels."""
+    return max(len(key) for key in vocabulary())
+
+
+@lru_cache(maxsize=8192)
+def meanings_of(text: str) -> tuple[Meaning, ...]:
+    """What ``text`` may mean as a label; the meanings of its most specific spelling, () for anything else."""
+    if not text or len(text) > 400:
+        return ()
+    words = vocabulary()
+    for key in forms_of(text):
+        if key in words:
+            return words[key]
+    return ()
+
+
+@lru_cache(maxsize=4096)
+def ending_of(text: str) -> tuple[Meaning, ...]:
+    """What the end of ``text`` means when only labels that span several rows, or their debris, stand before it.
+
+    ``三、本年度办理结果（一）予以公开`` and ``度 4.保护第三方合法权益`` end in a row's label.
+    """
+    key = squash(text)
+    words = vocabulary()
+    if len(key) < 5 or len(key) > 2 * longest_label():
+        return ()
+    for start in range(1, len(key) - 3):
+        rest = key[start:]
+        if rest in words and any(meaning.kind == "row" for meaning in words[rest]):
+            before = key[:start]
+            if set(before) <= _group_characters():
+                return words[rest]
+    return ()
+
+
+@cache
+def _group_characters() -> frozenset[str]:
+    return frozenset(
+        character
+        for key, meanings in vocabulary().items()
+        for meaning in meanings
+        if meaning.kind == "row_group"
+        for character in key
+    )
+
+
+def likeness(text: str, label: str) -> float:
+    """How much of the shorter of two labels is found in the other, in order: 1.0 for a fragment, 0.0 for strangers."""
+    import difflib
+
+    left, right = squash(text), squash(label)
+    if not left or not right:
+        return 0.0
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    same = sum(block.size for block in matcher.get_matching_blocks())
+    return same / min(len(left), len(right))
