@@ -5,6 +5,8 @@ Belongs here: partition keys and their meaning. Does not belong here: which regi
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 
 from pipelines.regions import region_codes
@@ -21,7 +23,7 @@ def _years() -> list[str]:
 
 REGION_YEARS = dg.MultiPartitionsDefinition(
     {
-        "region": dg.StaticPartitionsDefinition(list(region_codes(load_settings().regions))),
+        "region": dg.StaticPartitionsDefinition(list(region_codes(Path(load_settings().regions)))),
         "year": dg.StaticPartitionsDefinition(_years()),
     }
 )

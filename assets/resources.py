@@ -7,6 +7,7 @@ reading settings from the environment (pipelines/settings.py).
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -41,13 +42,14 @@ class Workspace(dg.ConfigurableResource[Any]):
     def partition(self, context: dg.AssetExecutionContext) -> Partition:
         """What is declared about the partition that ``context`` runs."""
         code, year = region_year(context)
+        regions = Path(self.regions)
         edition = edition_for(year)
         return Partition(
-            region=load_region(self.regions, code),
+            region=load_region(regions, code),
             code=code,
             year=year,
             form=load_form(edition),
             rules=load_rules(edition),
-            decisions=load_decisions(self.regions, code, year),
-            published=load_published(self.regions, code, year),
+            decisions=load_decisions(regions, code, year),
+            published=load_published(regions, code, year),
         )

@@ -44,7 +44,7 @@ def load_settings(
             f" GONGKAI_WORKERS is {workers!r}; it should be a whole number of 1 or more."
         )
     regions = given.get("GONGKAI_REGIONS", "") or str(PROJECT / "regions")
-    if "://" not in regions and not Path(regions).is_dir():
+    if not Path(regions).is_dir():
         raise SettingsError(
             f"GONGKAI_REGIONS 指向的文件夹“{regions}”不存在。"
             f" GONGKAI_REGIONS names the folder {regions!r}, which does not exist."

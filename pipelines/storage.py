@@ -65,6 +65,16 @@ def manifest_path(data: Place, region: str, year: int) -> UPath:
     return place(data) / "received" / f"manifest-{_part(region)}-{year}.json"
 
 
+def tables_path(data: Place) -> UPath:
+    """Where stored assets lie: ``DATA/tables``."""
+    return place(data) / "tables"
+
+
+def table_path(data: Place, asset: str, region: str, year: int) -> UPath:
+    """The stored table of an asset for a region and year: ``DATA/tables/<asset>/<region>/<year>.parquet``."""
+    return tables_path(data) / asset / _part(region) / f"{year}.parquet"
+
+
 def published_path(out: Place, region: str, year: int) -> UPath:
     """Everything published for a region and year: ``OUT/<region>/<year>``."""
     return place(out) / _part(region) / str(year)

@@ -170,3 +170,30 @@ def copies(deliveries: Sequence[Delivery], previous: Mapping[str, Figures], regi
                 )
             )
     return findings
+
+
+def bodies_rows(
+    region: Region, year: int, acceptance: Acceptance, sha256: Mapping[str, str]
+) -> list[dict[str, object]]:
+    """Rows of the ``bodies`` table: the roster in its order and what became of each return.
+
+    ``sha256``: by file. A body whose ``roster_missing`` is waived has the status ``waived``.
+    """
+    waived = {f.body for f in acceptance.findings if f.rule == "roster_missing" and f.waived}
+    rows: list[dict[str, object]] = []
+    for body in region.roster(year):
+        file = acceptance.accepted.get(body.code)
+        rows.append(
+            {
+                "region": region.settings.code,
+                "year": year,
+                "body": body.code,
+                "name_zh": body.name_zh,
+                "kind": body.kind,
+                "level": body.level,
+                "status": "waived" if body.code in waived else acceptance.status[body.code],
+                "file_sha256": sha256.get(file) if file else None,
+                "versions": acceptance.versions[body.code],
+            }
+        )
+    return rows

@@ -15,13 +15,13 @@ import polars as pl
 from pipelines.validate.bulk import SubmissionRow, broken_pairs, wide_frame
 from pipelines.validate.check import judge_values
 from pipelines.validate.completeness import settle
-from pipelines.validate.decisions import correct
-from pipelines.validate.roster import assign
-from schemas.findings import Finding
+from pipelines.validate.decisions import correct, waive
+from pipelines.validate.roster import Acceptance, Delivery, accept, assign, copies
+from schemas.findings import Finding, make_finding
 from schemas.form import Form
 from schemas.intake import ReadFile
 from schemas.region import Decisions, Region
-from schemas.rules import LAST_YEAR, RuleSet
+from schemas.rules import RuleSet
 
 Figures = Mapping[str, Decimal | int]
 
@@ -89,76 +89,100 @@ def settle_submissions(
     return Settled(frame=wide_frame(form, rules, rows), bodies=bodies, findings=tuple(findings))
 
 
-def figures_of(form: Form, row: Mapping[str, object]) -> tuple[dict[str, Decimal | int], dict[str, Decimal | int]]:
-    """This year's and last year's known figures by cell id, from one row of the wide frame."""
-    now: dict[str, Decimal | int] = {}
-    before: dict[str, Decimal | int] = {}
+def figures_of(form: Form, row: Mapping[str, object]) -> dict[str, Decimal | int]:
+    """The known figures by cell id of one row of the wide frame."""
+    figures: dict[str, Decimal | int] = {}
     for cell in form.cells:
-        value, last = row.get(cell.id), row.get(cell.id + LAST_YEAR)
+        value = row.get(cell.id)
         if isinstance(value, Decimal | int):
-            now[cell.id] = value
-        if isinstance(last, Decimal | int):
-            before[cell.id] = last
-    return now, before
+            figures[cell.id] = value
+    return figures
+
+
+def history_of(form: Form, accepted: pl.DataFrame) -> dict[str, dict[str, Decimal | int]]:
+    """Last year's figures by body, from last year's accepted submissions; only cells that ``form`` has too."""
+    return {row["body"]: figures_of(form, row) for row in accepted.iter_rows(named=True)}
 
 
 def judge_submissions(
-    frame: pl.DataFrame, reads: Sequence[ReadFile], region: Region, year: int, form: Form, rules: RuleSet
+    frame: pl.DataFrame,
+    reads: Sequence[ReadFile],
+    region: Region,
+    year: int,
+    form: Form,
+    rules: RuleSet,
+    previous: Mapping[str, Figures],
+    *,
+    has_history: bool,
 ) -> list[Finding]:
-    """The findings of every rule over the wide frame; only files that break one go to wording and localisation."""
+    """The findings of every rule over the wide frame; only files that break one go to wording and localisation.
+
+    ``has_history`` False adds the information that there are no figures of last year at all.
+    """
     by_file = {read.file: read for read in reads}
     broken = {file for file, _ in broken_pairs(form, rules, frame)}
     findings: list[Finding] = []
+    deliveries: list[Delivery] = []
     for row in frame.iter_rows(named=True):
-        read = by_file[row["file"]]
-        now, before = figures_of(form, row)
-        fractional = {
+        read, body = by_file[row["file"]], row["body"]
+        figures = figures_of(form, row)
+        # a count that is not whole is null in the wide frame; it is judged as it stands
+        figures |= {
             cell.cell: cell.value
             for cell in read.cells
-            if cell.value is not None and cell.cell in form.by_id and cell.cell not in now
+            if cell.value is not None and cell.cell in form.by_id and cell.cell not in figures
         }
-        found = judge_values(
-            now | fractional,
+        judged = judge_values(
+            figures,
             form,
             rules,
-            previous=before,
+            previous=previous.get(body, {}),
             attributes=attributes_of(region),
-            claims=read.claims,
-            cells=read.cells,
-            dirty=row["file"] in broken,
+            read=read,
+            broken=row["file"] in broken,
         )
-        findings += _placed(found.findings, region, year, row["body"], row["file"])
+        findings += _placed(judged.findings, region, year, body, row["file"])
+        deliveries.append(
+            Delivery(file=row["file"], sha256=row["file_sha256"], sequence=0, body=body, values=figures, findings=())
+        )
+    findings += _placed(copies(deliveries, previous, region), region, year, "", "")
+    if not has_history:
+        missing = make_finding("no_previous_year", words={"year": str(year - 1)})
+        findings += _placed([missing], region, year, "", "")
     return findings
 
 
-def body_cells(
-    frame: pl.DataFrame, accepted: Mapping[str, str], reads: Sequence[ReadFile], form: Form
-) -> list[dict[str, object]]:
-    """Rows of the ``body_cells`` table: every cell of every accepted submission, verbatim text beside the value."""
-    by_file = {read.file: read for read in reads}
-    rows: list[dict[str, object]] = []
-    for row in frame.iter_rows(named=True):
-        if accepted.get(row["body"]) != row["file"]:
-            continue
-        read = {cell.cell: cell for cell in by_file[row["file"]].cells}
-        for cell in form.cells:
-            stands = read.get(cell.id)
-            value = row[cell.id]
-            rows.append(
-                {
-                    "region": row["region"],
-                    "year": row["year"],
-                    "body": row["body"],
-                    "cell": cell.id,
-                    "table": cell.table,
-                    "row": cell.row,
-                    "column": cell.column,
-                    "value": None if value is None else Decimal(value),
-                    "unit": cell.unit,
-                    "raw": stands.raw if stands else None,
-                    "state": stands.state if stands else "absent",
-                    "file_sha256": row["file_sha256"],
-                    "address": (stands.at or None) if stands else None,
-                }
-            )
-    return rows
+def accept_submissions(
+    frame: pl.DataFrame,
+    findings: Sequence[Finding],
+    received: pl.DataFrame,
+    region: Region,
+    year: int,
+    decisions: Decisions,
+) -> tuple[pl.DataFrame, Acceptance]:
+    """The wide frame of accepted submissions in roster order, and what became of the roster, waivers applied.
+
+    ``received``: the ``received_files`` table. A file without a wide row (unreadable, of no body) is judged by its
+    findings alone: it belongs to the body that its findings name.
+    """
+    waived = waive(findings, decisions.waiver)
+    body_of = {f.file: f.body for f in waived if f.file} | dict(zip(frame["file"], frame["body"], strict=True))
+    deliveries = [
+        Delivery(
+            file=row["file"],
+            sha256=row["file_sha256"],
+            sequence=row["sequence"],
+            body=body_of.get(row["file"], ""),
+            values={},
+            findings=tuple(f for f in waived if f.file == row["file"]),
+        )
+        for row in received.iter_rows(named=True)
+    ]
+    result = accept(deliveries, region, year)
+    general = [f for f in waived if not f.file]
+    counted = waive([*result.findings, *general], decisions.waiver)
+    counted = [msgspec.structs.replace(f, region=region.settings.code, year=year) for f in counted]
+    order = {body.code: position for position, body in enumerate(region.bodies)}
+    chosen = frame.filter(pl.col("file").is_in(list(result.accepted.values())))
+    chosen = chosen.sort(pl.col("body").replace_strict(order, default=len(order), return_dtype=pl.Int64))
+    return chosen, msgspec.structs.replace(result, findings=tuple(counted))

@@ -1,0 +1,126 @@
+"""One region and year through Dagster without the UI: what `gongkai run` calls.
+
+Belongs here: executing the job in this process, reporting each step, and telling published from stopped from failed.
+Does not belong here: printing (gongkai.py).
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+import msgspec
+import polars as pl
+
+from assets.partitions import partition_key
+from pipelines.storage import local, place, table_path
+
+DAGSTER_YAML = "# 本机实例的设置。 Settings of this local instance.\ntelemetry:\n  enabled: false\n"
+StepReport = Callable[[str, Literal["started", "finished", "failed"]], None]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended. ``reasons``: (check, Chinese, English) of each blocking check that failed, or the faults."""
+
+    status: Literal["published", "nothing_new", "stopped", "failed"]
+    release: str = ""
+    path: str = ""
+    reasons: tuple[tuple[str, str, str], ...] = ()
+    bodies: int = 0
+    accepted: int = 0
+    errors: int = 0
+    warnings: int = 0
+
+
+def dagster_home(data: str) -> Path:
+    """The folder of Dagster's own records: DAGSTER_HOME where it is set, else ``DATA/dagster``; made if absent."""
+    home = os.environ.get("DAGSTER_HOME", "")
+    folder = Path(home) if home else (local(place(data)) or Path("data")).resolve() / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "dagster.yaml"
+    if not config.exists():
+        config.write_text(DAGSTER_YAML, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(folder)
+    return folder
+
+
+def step_names() -> tuple[str, ...]:
+    """The steps of the job in an order in which they can run."""
+    from assets.definitions import defs
+
+    job = defs.resolve_job_def("annual_report")
+    return tuple(node.name for node in job.graph.nodes_in_topological_order)
+
+
+def run_region_year(data: str, region: str, year: int, report: StepReport) -> Outcome:
+    """Run the whole job for one partition. Never raises for what the data hold; a fault of a step is an Outcome."""
+    from assets.definitions import defs
+
+    dagster_home(data)
+    job = defs.resolve_job_def("annual_report")
+    run_id = str(uuid.uuid4())
+    with dg.DagsterInstance.get() as instance:
+        instance.add_event_listener(run_id, lambda entry: _tell(entry, report))
+        result = job.execute_in_process(
+            partition_key=partition_key(region, year),
+            instance=instance,
+            raise_on_error=False,
+            run_id=run_id,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    return _outcome(result, data, region, year)
+
+
+def _tell(entry: Any, report: StepReport) -> None:
+    event = entry.dagster_event
+    if event is None or not event.step_key:
+        return
+    if event.is_step_start:
+        report(event.step_key, "started")
+    elif event.is_step_success:
+        report(event.step_key, "finished")
+    elif event.is_step_failure:
+        report(event.step_key, "failed")
+
+
+def _counts(data: str, region: str, year: int) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    bodies = table_path(data, "bodies", region, year)
+    if bodies.exists():
+        status = pl.read_parquet(bodies.read_bytes())["status"]
+        counts |= {"bodies": len(status), "accepted": int((status == "accepted").sum())}
+    findings = table_path(data, "findings", region, year)
+    if findings.exists():
+        frame = pl.read_parquet(findings.read_bytes()).filter(pl.col("waived").is_null())
+        counts["errors"] = frame.filter(pl.col("severity") == "error").height
+        counts["warnings"] = frame.filter(pl.col("severity") == "warning").height
+    return counts
+
+
+def _outcome(result: dg.ExecuteInProcessResult, data: str, region: str, year: int) -> Outcome:
+    failed = [
+        (evaluation.check_name, evaluation.metadata["原因 / reason"].text, evaluation.metadata["reason"].text)
+        for evaluation in result.get_asset_check_evaluations()
+        if evaluation.blocking and not evaluation.passed
+    ]
+    if failed:
+        return Outcome(status="stopped", reasons=tuple(failed), **_counts(data, region, year))
+    if not result.success:
+        faults = []
+        for event in result.filter_events(lambda event: event.is_step_failure):
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            text = cause.message.strip() if cause else ""
+            faults.append((event.step_key or "", text, text))
+        return Outcome(status="failed", reasons=tuple(faults))
+    release = result.asset_materializations_for_node("release")[0].metadata
+    return Outcome(
+        status="published" if release["新发布 / new"].value else "nothing_new",
+        release=str(release["版本 / release"].value),
+        path=str(release["位置 / path"].value),
+        **_counts(data, region, year),
+    )

@@ -1,0 +1,96 @@
+"""Publication: all findings, the gate, the package and its checks, the release.
+
+Belongs here: when publication runs and what blocks it. Does not belong here: how (pipelines/aggregate/gate.py,
+pipelines/publish).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import REGION_YEARS
+from assets.resources import Workspace
+from assets.views import findings_view, markdown
+from pipelines.aggregate.body_cells import form_cells
+from pipelines.aggregate.gate import CHECKS, gate_frame, verdicts
+from pipelines.aggregate.totals import unbalanced
+from pipelines.findings_table import findings_frame, findings_from
+from pipelines.validate.bulk import gate
+from pipelines.validate.collect import collect_findings
+from pipelines.validate.submissions import attributes_of
+
+GROUP = "publication"
+REASON = ("原因 / reason", "reason")
+
+
+def _result(check: str, passed: bool, chinese: str, english: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=passed,
+        metadata={REASON[0]: dg.MetadataValue.text(chinese), REASON[1]: dg.MetadataValue.text(english)},
+    )
+
+
+@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")
+def findings(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    counted_findings: pl.DataFrame,
+    reconciliation_findings: pl.DataFrame,
+    county_totals: pl.DataFrame,
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """核查结果：全部问题、提醒和说明，豁免已标明。
+
+    Every finding that counts, approved waivers shown, stale decisions among them.
+    """
+    partition = workspace.partition(context)
+    broken = unbalanced(partition.form, partition.rules, county_totals, attributes_of(partition.region))
+    collected = collect_findings(
+        findings_from(counted_findings),
+        findings_from(reconciliation_findings),
+        broken,
+        partition.region,
+        partition.year,
+        partition.decisions,
+        partition.rules,
+    )
+    frame = findings_frame(collected)
+    return dg.MaterializeResult(value=frame, metadata=findings_view(frame))
+
+
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=REGION_YEARS,
+    kinds={"pandera"},
+    io_manager_key="parquet",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "no_unwaived_errors", asset="publication_gate", blocking=True, description="没有未豁免的错误"
+        ),
+        dg.AssetCheckSpec("roster_covered", asset="publication_gate", blocking=True, description="名录单位全部报送"),
+        dg.AssetCheckSpec(
+            "rules_hold", asset="publication_gate", blocking=True, description="采用的报表符合 pandera 规则"
+        ),
+        dg.AssetCheckSpec("totals_balanced", asset="publication_gate", blocking=True, description="汇总数勾稽平衡"),
+        dg.AssetCheckSpec(
+            "totals_reconciled", asset="publication_gate", blocking=True, description="汇总数与公布数一致"
+        ),
+    ],
+)
+def publication_gate(
+    context: dg.AssetExecutionContext, workspace: Workspace, findings: pl.DataFrame, accepted_submissions: pl.DataFrame
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """发布门槛：全部检查通过才能发布，否则说明原因。
+
+    Every check must pass before anything is published; each says why it does not.
+    """
+    partition = workspace.partition(context)
+    broken = gate(partition.form, partition.rules, accepted_submissions)
+    given = verdicts(findings_from(findings), broken)
+    frame = gate_frame(given)
+    return dg.MaterializeResult(
+        value=frame,
+        metadata={"检查 / checks": markdown(frame, {"check": "检查", "passed": "通过", "reason_zh": "原因"})},
+        check_results=[_result(v.check, v.passed, v.reason_zh, v.reason_en) for v in given],
+    )

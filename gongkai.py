@@ -1,0 +1,402 @@
+"""The front door: the command ``gongkai``. Each subcommand loads only what it needs, Dagster for run and ui alone.
+
+Belongs here: reading the command line, printing, exit codes, carrying tables from wing to wing. Does not belong here:
+any of the work itself.
+
+Exit codes: 0 done and clean; 1 errors found, or the gate stopped publication; 2 a mistake in the call, an unreadable
+file, or a run that failed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import msgspec
+
+from pipelines.settings import Settings, SettingsError, load_settings
+from schemas.declaration import DeclarationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.intake import ReadFile
+    from schemas.region import Body, Region
+
+FORMATS = click.Choice(["text", "json"])
+REGION_HELP = "行政区划代码 / GB/T 2260 code, such as 511725."
+YEAR_HELP = "报告年度 / report year, such as 2023."
+
+
+def fail(chinese: str, english: str) -> NoReturn:
+    """Answer a mistake with one clear line and exit code 2."""
+    raise click.ClickException(f"{chinese} {english}")
+
+
+class _Front(click.Group):
+    """Answers declared mistakes (settings, regions, forms) with one line, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except (DeclarationError, SettingsError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+click.ClickException.exit_code = 2
+
+
+def _examples(*lines: str) -> str:
+    return "\b\n例 / Examples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(
+    cls=_Front,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_examples("gongkai check 报表.xlsx", "gongkai run --region 511725 --year 2023"),
+)
+@click.version_option(package_name="gongkai")
+def main() -> None:
+    """公开 Gongkai：政府信息公开年度报告，从报表到可核验的开放数据。
+
+    From county disclosure returns, as they arrive, to verified open data.
+    """
+
+
+def _settings(data: str | None = None, out: str | None = None) -> Settings:
+    """The settings, with options put into the environment so that every part of the process sees the same."""
+    settings = load_settings(data=data, out=out)
+    os.environ["GONGKAI_DATA"], os.environ["GONGKAI_OUT"] = settings.data, settings.out
+    os.environ["GONGKAI_REGIONS"] = settings.regions
+    return settings
+
+
+def _json(value: Any) -> None:
+    encoded = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode(value)
+    click.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def _read(path: Path) -> ReadFile:
+    from pipelines.ingest.sandbox import read_one
+
+    if not path.is_file():
+        fail(f"没有文件“{path}”，请核对路径。", f"There is no file {str(path)!r}; check the path.")
+    return read_one(path)
+
+
+def _body_of(read: ReadFile) -> tuple[str | None, Region | None]:
+    """The roster code of a file's body, looked for in every region, and its region."""
+    from pipelines.regions import find_body, load_region, region_codes
+
+    root = Path(load_settings().regions)
+    for code in region_codes(root):
+        region = load_region(root, code)
+        if region.body(read.body_code):
+            return read.body_code, region
+        found = find_body(region, read.body_name) if read.body_name else None
+        if found:
+            return found.code, region
+    return read.body_code or None, None
+
+
+@main.command(epilog=_examples("gongkai extract 报表.xlsx --format json"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=FORMATS, default="text", help="输出格式 / output format.")
+def extract(file: Path, form: str) -> None:
+    """读出一个文件里的每一格，逐字照录，不作判断。Read every cell of a file, verbatim."""
+    from schemas.findings import number_text
+
+    read = _read(file)
+    if form == "json":
+        _json(
+            {
+                "file": str(file),
+                "sha256": read.sha256,
+                "form": read.form,
+                "body": _body_of(read)[0],
+                "body_name": read.body_name or None,
+                "year": read.year,
+                "cells": [
+                    {"cell": c.cell, "value": c.value, "raw": c.raw, "state": c.state, "at": c.at} for c in read.cells
+                ],
+                "claims": [{"cell": c.cell, "value": c.value, "text": c.text, "at": c.at} for c in read.claims],
+                "problems": [_finding(problem) for problem in read.problems],
+            }
+        )
+    else:
+        for cell in read.cells:
+            click.echo(f"{cell.cell}\t{number_text(cell.value)}\t{cell.raw or ''}\t{cell.state}\t{cell.at}")
+        for problem in read.problems:
+            click.echo(f"{problem.message_zh} {problem.message_en}", err=True)
+    sys.exit(0 if read.readable else 2)
+
+
+def _finding(finding: Any) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "cells": list(finding.cells),
+        "expected": finding.expected,
+        "found": finding.found,
+        "difference": finding.difference,
+        "suspected": finding.suspected or None,
+        "proposed": finding.proposed,
+        "message_zh": finding.message_zh,
+        "message_en": finding.message_en,
+    }
+
+
+@main.command(epilog=_examples("gongkai check 报表.xlsx", "gongkai check 2023.xlsx --previous 2022.xlsx --format json"))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--previous", type=click.Path(path_type=Path), help="上一年度的报表 / last year's return.")
+@click.option("--form", "edition", help="表式版本 / edition of the form, such as 2021 (default: that of the year).")
+@click.option("--format", "form", type=FORMATS, default="text", help="输出格式 / output format.")
+@click.option("--explain", type=click.Choice(["best", "all"]), default="best", help="列出全部改法 / list every change.")
+def check(files: Sequence[Path], previous: Path | None, edition: str | None, form: str, explain: str) -> None:
+    """核查报表：哪里不对、为什么、应该是多少。Check returns: what is wrong, why, what it should be."""
+    from pipelines.publish.receipt_text import receipt_text
+    from pipelines.validate.check import check_file
+    from schemas.form import editions
+
+    if edition is not None and edition not in editions():
+        fail(
+            f"没有 {edition} 年版的表式，现有：{'、'.join(editions())}。",
+            f"There is no edition {edition}; there are: {', '.join(editions())}.",
+        )
+    before = _read(previous) if previous else None
+    checked = []
+    for path in files:
+        read = _read(path)
+        _, region = _body_of(read)
+        attributes = frozenset({"rule_making_power"} if region and region.settings.rule_making_power else ())
+        result = check_file(read, before, edition, attributes=attributes, explain_all=explain == "all")
+        checked.append((path, read, result))
+    if form == "json":
+        _json(
+            {
+                "files": [
+                    {
+                        "file": str(path),
+                        "status": result.status,
+                        "findings": [_finding(finding) for finding in result.findings],
+                        "explanations": result.explanations,
+                    }
+                    for path, _, result in checked
+                ]
+            }
+        )
+    else:
+        for path, read, result in checked:
+            click.echo(receipt_text(str(path), read, result.findings, result.explanations))
+    unreadable = any(result.status == "unreadable" for _, _, result in checked)
+    errors = any(finding.severity == "error" for _, _, result in checked for finding in result.findings)
+    sys.exit(2 if unreadable else 1 if errors else 0)
+
+
+def _region(settings: Settings, code: str) -> Region:
+    from pipelines.regions import load_region
+
+    return load_region(Path(settings.regions), code)
+
+
+def _check_year(year: int) -> None:
+    from schemas.form import edition_for
+
+    try:
+        edition_for(year)
+    except KeyError:
+        fail(f"{year} 年度没有对应的表式。", f"No edition of the form covers report year {year}.")
+
+
+@main.command(epilog=_examples("gongkai run --region 511725 --year 2023"))
+@click.option("--region", required=True, help=REGION_HELP)
+@click.option("--year", required=True, type=int, help=YEAR_HELP)
+@click.option("--data", help="数据目录 / data folder (default: GONGKAI_DATA or ./data).")
+@click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
+def run(region: str, year: int, data: str | None, out: str | None) -> None:
+    """从收件箱到发布，整个流程运行一次。Run the whole pipeline, from the inbox to the release."""
+    settings = _settings(data, out)
+    declared = _region(settings, region)
+    _check_year(year)
+    from assets.headless import run_region_year, step_names
+
+    click.echo(f"{declared.settings.name_zh}（{region}）{year} 年度 / {declared.settings.name_en}, report year {year}")
+    with _progress(step_names()) as report:
+        outcome = run_region_year(settings.data, region, year, report)
+    if outcome.bodies:
+        click.echo(
+            f"采用 {outcome.accepted}/{outcome.bodies} 个单位的报表，错误 {outcome.errors} 个，提醒 {outcome.warnings} 个。 "
+            f"{outcome.accepted} of {outcome.bodies} returns accepted, {outcome.errors} error(s), "
+            f"{outcome.warnings} warning(s)."
+        )
+    if outcome.status in ("published", "nothing_new"):
+        said = ("已发布", "Published") if outcome.status == "published" else ("没有变化，未发布新版本", "Nothing new")
+        click.echo(f"{said[0]}：{outcome.path}  {said[1]}: release {outcome.release}")
+        return
+    stopped = outcome.status == "stopped"
+    click.echo("没有发布，原因如下： Not published, because:" if stopped else "运行失败： The run failed:", err=True)
+    for name, chinese, english in outcome.reasons:
+        click.echo(f"- [{name}] {chinese}" + (f"\n  {english}" if english != chinese else ""), err=True)
+    sys.exit(1 if stopped else 2)
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A progress display on the terminal; plain lines where there is none."""
+
+    def __init__(self, steps: Sequence[str]) -> None:
+        self._steps = steps
+        self._live: Any = None
+
+    def __enter__(self) -> Callable[[str, str], None]:
+        if not sys.stderr.isatty():
+            return self._plain
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self._live = Progress(*columns, console=Console(stderr=True))
+        self._task = self._live.add_task("", total=len(self._steps))
+        self._live.start()
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def _plain(self, step: str, state: str) -> None:
+        if state != "started":
+            click.echo(f"  {'完成 done' if state == 'finished' else '停止 stopped'}  {step}", err=True)
+
+    def _show(self, step: str, state: str) -> None:
+        self._live.update(self._task, description=step, advance=0 if state == "started" else 1)
+
+
+def _find(region: Region, name: str) -> Body:
+    from pipelines.regions import find_body
+
+    body = region.body(name) or find_body(region, name)
+    if body is None:
+        fail(
+            f"名录中没有单位“{name}”，请用代码（如 {region.bodies[0].code}）或全称。",
+            f"There is no body {name!r} on the roster; use its code or full name.",
+        )
+    return body
+
+
+@main.command(epilog=_examples("gongkai template --year 2023 --body 511725-D02 -o 报表.xlsx"))
+@click.option("--year", required=True, type=int, help=YEAR_HELP)
+@click.option("--body", required=True, help="报送单位代码或名称 / the body's code or name.")
+@click.option("--region", help=REGION_HELP + " 默认取单位代码的前六位 (default: from the body's code).")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="写到 / write to.")
+def template(year: int, body: str, region: str | None, output: Path) -> None:
+    """生成填报用的电子表格。Make the fill-in workbook of a body."""
+    from pipelines.publish.workbook import fill_in_workbook
+    from pipelines.storage import write_atomic
+    from schemas.form import edition_for, load_form
+
+    settings = _settings()
+    _check_year(year)
+    code = region or body.split("-", 1)[0]
+    declared = _region(settings, code)
+    found = _find(declared, body)
+    write_atomic(output, fill_in_workbook(load_form(edition_for(year)), declared, found, year))
+    click.echo(f"已生成 {output}（{found.name_zh}，{year} 年度）。 Written for {found.code}, report year {year}.")
+
+
+@main.command(epilog=_examples("gongkai rules", "gongkai rules --form 2021 --format json"))
+@click.option("--form", "edition", default="2021", help="表式版本 / edition of the form.")
+@click.option("--format", "form", type=FORMATS, default="text", help="输出格式 / output format.")
+def rules(edition: str, form: str) -> None:
+    """列出全部勾稽关系和核查规则。List every accounting rule and kind of finding."""
+    from pipelines.publish.rulebook import rulebook_rows
+    from schemas.form import editions
+
+    if edition not in editions():
+        fail(
+            f"没有 {edition} 年版的表式，现有：{'、'.join(editions())}。",
+            f"There is no edition {edition}; there are: {', '.join(editions())}.",
+        )
+    rows = rulebook_rows(edition)
+    if form == "json":
+        _json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['id']}  [{row['severity']}]\n  {row['title_zh']} {row['title_en']}\n  {row['signs']}")
+
+
+@main.command(epilog=_examples("gongkai sample", "gongkai sample --if-absent --data data"))
+@click.option("--data", help="数据目录 / data folder (default: GONGKAI_DATA or ./data).")
+@click.option(
+    "--if-absent", is_flag=True, help="收件箱已有文件时什么也不做 / do nothing where returns are there already."
+)
+def sample(data: str | None, if_absent: bool) -> None:
+    """生成渠县 2022、2023 年度的示例报表（虚构数据）。Make the synthetic returns of the sample county."""
+    from pipelines.sample.write import write_sample
+
+    settings = _settings(data)
+    written = write_sample(settings.data, _region(settings, "511725"), if_absent=if_absent)
+    where = Path(settings.data) / "inbox" / "511725"
+    said = f"已生成 {len(written)} 个示例文件" if written else "示例文件已在"
+    click.echo(f"{said}：{where}（虚构数据）。 {len(written)} synthetic files written.")
+
+
+@main.command(epilog=_examples("gongkai verify out/511725/2023/latest"))
+@click.argument("release")
+@click.option("--format", "form", type=FORMATS, default="text", help="输出格式 / output format.")
+def verify(release: str, form: str) -> None:
+    """核验一个已发布的版本：校验和、数据包、合计、勾稽关系。Verify a release, wherever it is."""
+    from pipelines.publish.verify import verify as verify_release
+
+    report = verify_release(release)
+    if form == "json":
+        _json({"release": release, "valid": report.valid, "findings": [_finding(f) for f in report.findings]})
+    else:
+        for finding in report.findings:
+            click.echo(f"- {finding.message_zh} {finding.message_en}")
+        click.echo("核验通过。 Valid." if report.valid else "核验不通过。 Not valid.")
+    sys.exit(0 if report.valid else 1)
+
+
+@main.command(epilog=_examples("gongkai trace out/511725/2023/latest requests.received.total"))
+@click.argument("release")
+@click.argument("cell")
+def trace(release: str, cell: str) -> None:
+    """列出一个公布数字背后的单位、文件和位置。List the bodies, files and places behind a published figure."""
+    from pipelines.publish.trace import trace as trace_cell
+    from schemas.findings import number_text
+
+    for row in trace_cell(release, cell):
+        click.echo(
+            f"{row.body}\t{row.name_zh}\t{number_text(row.value)}\t{row.raw or ''}\t{row.file_sha256[:16]}\t{row.address or ''}"
+        )
+
+
+@main.command(epilog=_examples("gongkai ui", "gongkai ui --port 3001"))
+@click.option("--host", default="127.0.0.1", show_default=True, help="地址 / address to listen on.")
+@click.option("--port", default=3000, show_default=True, type=int, help="端口 / port.")
+@click.option("--data", help="数据目录 / data folder (default: GONGKAI_DATA or ./data).")
+@click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
+def ui(host: str, port: int, data: str | None, out: str | None) -> None:
+    """打开 Dagster 操作界面。Open the Dagster UI."""
+    from pipelines.settings import PROJECT
+
+    settings = _settings(data, out)
+    for name in ("GONGKAI_DATA", "GONGKAI_OUT", "GONGKAI_REGIONS"):
+        if "://" not in os.environ[name]:
+            os.environ[name] = str(Path(os.environ[name]).resolve())
+    from assets.headless import dagster_home
+
+    dagster_home(settings.data)
+    command = ["dagster", "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", host, "-p", str(port)]
+    click.echo(f"http://{host}:{port}  （按 Ctrl+C 结束 / stop with Ctrl+C）")
+    os.chdir(PROJECT)
+    os.execv(str(Path(sys.executable).with_name("dagster")), command)  # noqa: S606 - our own fixed command
+
+
+if __name__ == "__main__":
+    main()
