@@ -90,7 +90,10 @@ def decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as fault:
         if fault.end >= len(data) and len(data) - fault.start < 4:
             raise decline(
-                "damaged_file", name, reason="文字在末尾中断，文件可能没有传完", reason_en="the text breaks off at its end"
+                "damaged_file",
+                name,
+                reason="文字在末尾中断，文件可能没有传完",
+                reason_en="the text breaks off at its end",
             ) from fault
         return data.decode(encoding, "replace")
 

@@ -92,7 +92,10 @@ def _compound(data: bytes, name: str) -> Format:
         raise decline("unsupported_format", name, found="幻灯片（ppt）", found_en="a presentation (ppt)")
     if not streams:
         raise decline(
-            "damaged_file", name, reason="文件目录不完整，可能没有传完", reason_en="its directory is incomplete; it may be cut off"
+            "damaged_file",
+            name,
+            reason="文件目录不完整，可能没有传完",
+            reason_en="its directory is incomplete; it may be cut off",
         )
     raise decline("unsupported_format", name, found="无法识别的 Office 文件", found_en="an unknown office file")
 

@@ -60,7 +60,10 @@ def open_document(data: bytes, name: str) -> Document:
         ) from fault
     except Exception as fault:  # the libraries raise whatever a broken file brings about in them
         raise decline(
-            "damaged_file", name, reason=f"内部结构有误（{type(fault).__name__}）", reason_en="its inner structure is broken"
+            "damaged_file",
+            name,
+            reason=f"内部结构有误（{type(fault).__name__}）",
+            reason_en="its inner structure is broken",
         ) from fault
     reason = garbled(_sample(document))
     if reason:

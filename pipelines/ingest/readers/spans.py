@@ -63,9 +63,9 @@ class Spanned:
         if self._row >= MAX_ROWS:
             raise too_many(self._budget.name, self._row + 1, MAX_ROWS, "行", "rows")
 
-    def skip(self, columns: int) -> None:
-        """Leave ``columns`` positions of this row without a cell (they do not exist in the file)."""
-        self._column += min(columns, MAX_COLUMNS)
+    def place(self, column: int) -> None:
+        """Continue this row at ``column``, for formats that state where a cell stands."""
+        self._column = max(self._column, min(column, MAX_COLUMNS))
 
     def cell(self, text: str, rows: int = 1, columns: int = 1) -> None:
         """Add a cell to the current row. Raises Declined for spans beyond the bounds."""
@@ -112,5 +112,11 @@ class Spanned:
 
 def _lower(cell: TextCell, rows: int) -> TextCell:
     return TextCell(
-        row=cell.row, column=cell.column, rows=rows, columns=cell.columns, text=cell.text, at=cell.at, number=cell.number
+        row=cell.row,
+        column=cell.column,
+        rows=rows,
+        columns=cell.columns,
+        text=cell.text,
+        at=cell.at,
+        number=cell.number,
     )

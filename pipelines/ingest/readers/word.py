@@ -1,0 +1,201 @@
+"""Word documents (docx, docm) become Documents: paragraphs and tables in reading order, as a reader on paper sees them.
+
+Belongs here: the parts of document.xml that carry text. Does not belong here: headers, footers, notes, comments;
+automatic numbering (the number of a list paragraph is not text and is not invented).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+from pipelines.ingest.declined import decline
+from pipelines.ingest.document import Document, Grid, Paragraph
+from pipelines.ingest.limits import MAX_COLUMNS
+from pipelines.ingest.readers.container import Container, hostile
+from pipelines.ingest.readers.flow import Flow, is_data
+from pipelines.ingest.readers.xmlparts import attribute, local, parse
+
+_MAIN = re.compile(r"word/document\d*\.xml")
+# Wrappers that are transparent, and those whose content is not in the document as it now stands.
+_THROUGH = frozenset(
+    {"sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "hyperlink", "fldSimple", "dir", "bdo"}
+)
+_GONE = frozenset({"del", "moveFrom", "delText", "instrText", "delInstrText", "rPr", "pPr", "sdtPr", "sdtEndPr", "rt"})
+_OFF = frozenset({"0", "false", "off"})
+_FEW_WORDS = 40
+
+
+def read(data: bytes, name: str) -> Document:
+    """Read a docx. Raises Declined: damaged, encrypted parts, nesting or spans beyond bounds, pictures without text."""
+    container = Container(data, name)
+    part = next(part for part in container.names if _MAIN.fullmatch(part))
+    root = parse(container.read(part), name)
+    body = next((child for child in root if local(child) == "body"), None)
+    reader = _Body(name)
+    if body is not None:
+        reader.blocks(body, 0)
+    items = tuple(reader.flow.items)
+    words = sum(len(item.text) for item in items if isinstance(item, Paragraph))
+    grids = any(isinstance(item, Grid) for item in items)
+    if not grids and words < _FEW_WORDS and any(part.startswith("word/media/") for part in container.names):
+        raise decline("scanned_document", name)
+    if not items:
+        raise decline("empty_file", name)
+    return Document(format="docx", items=items)
+
+
+def _on(parent: etree._Element, properties: str, flag: str) -> bool:
+    """Whether a flag such as ``vanish`` stands in the properties of an element and is not switched off."""
+    for child in parent:
+        if local(child) == properties:
+            for entry in child:
+                if local(entry) == flag:
+                    return attribute(entry, "val") not in _OFF
+    return False
+
+
+def _property(parent: etree._Element, properties: str, entry: str) -> etree._Element | None:
+    for child in parent:
+        if local(child) == properties:
+            return next((found for found in child if local(found) == entry), None)
+    return None
+
+
+def _children(parent: etree._Element, wanted: str) -> Iterator[etree._Element]:
+    """Children of a kind, also inside content controls and tracked insertions."""
+    for child in parent:
+        tag = local(child)
+        if tag == wanted:
+            yield child
+        elif tag in _THROUGH:
+            yield from _children(child, wanted)
+
+
+class _Cell:
+    """A table cell before its height is known."""
+
+    def __init__(self, row: int, column: int, span: int, element: etree._Element) -> None:
+        self.row, self.column, self.span, self.element = row, column, span, element
+        self.height = 1
+
+
+class _Body:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.flow = Flow(name)
+
+    def blocks(self, parent: etree._Element, depth: int) -> None:
+        self.flow.depth(depth)
+        for child in parent:
+            tag = local(child)
+            if tag == "p":
+                boxes: list[etree._Element] = []
+                self.flow.paragraph(self.text(child, boxes, depth + 1))
+                for box in boxes:
+                    self.blocks(box, depth + 1)
+            elif tag == "tbl":
+                self.table(child, depth + 1)
+            elif tag in _THROUGH:
+                self.blocks(child, depth + 1)
+
+    def text(self, parent: etree._Element, boxes: list[etree._Element], depth: int) -> str:
+        """The text of a paragraph; text boxes anchored in it are put into ``boxes``."""
+        self.flow.depth(depth)
+        parts: list[str] = []
+        for child in parent:
+            tag = local(child)
+            if tag == "t":
+                parts.append(child.text or "")
+            elif tag in ("br", "cr"):
+                parts.append("\n")
+            elif tag in ("tab", "ptab"):
+                parts.append("\t")
+            elif tag == "noBreakHyphen":
+                parts.append("-")
+            elif tag == "txbxContent":
+                boxes.append(child)
+            elif tag == "AlternateContent":  # the same content twice; the first choice is what Word shows
+                choice = next((option for option in child if local(option) in ("Choice", "Fallback")), None)
+                if choice is not None:
+                    parts.append(self.text(choice, boxes, depth + 1))
+            elif tag not in _GONE and not (tag == "r" and _on(child, "rPr", "vanish")):
+                parts.append(self.text(child, boxes, depth + 1))
+        return "".join(parts)
+
+    def cell_text(self, cell: etree._Element, boxes: list[etree._Element], depth: int) -> str:
+        self.flow.depth(depth)
+        lines: list[str] = []
+        for child in cell:
+            tag = local(child)
+            if tag == "p":
+                lines.append(self.text(child, boxes, depth + 1))
+            elif tag == "tbl":  # too small to be data: its text belongs to this cell
+                for row in _children(child, "tr"):
+                    lines += [self.cell_text(inner, boxes, depth + 2) for inner in _children(row, "tc")]
+            elif tag in _THROUGH:
+                lines.append(self.cell_text(child, boxes, depth + 1))
+        return "\n".join(line for line in lines if line)
+
+    def table(self, table: etree._Element, depth: int) -> None:
+        rows = [
+            row
+            for row in _children(table, "tr")
+            if _property(row, "trPr", "del") is None and not _on(row, "trPr", "hidden")
+        ]
+        cells = [cell for row in rows for cell in _children(row, "tc")]
+        if len(cells) <= 1 or any(_holds_data(cell) for cell in cells):
+            for cell in cells:
+                self.blocks(cell, depth + 1)
+            return
+        self._grid(rows, depth)
+
+    def _grid(self, rows: list[etree._Element], depth: int) -> None:
+        laid: list[list[_Cell]] = []
+        above: dict[int, _Cell] = {}  # by left column: the cell that a merge from above would continue
+        for number, row in enumerate(rows):
+            column = self._width(_property(row, "trPr", "gridBefore"))
+            line: list[_Cell] = []
+            below: dict[int, _Cell] = {}
+            for element in _children(row, "tc"):
+                span = max(1, self._width(_property(element, "tcPr", "gridSpan")))
+                if column + span > MAX_COLUMNS:
+                    raise hostile(self.name, f"有单元格跨 {span} 列", f"a cell spans {span} columns")
+                merge, left = _property(element, "tcPr", "vMerge"), _property(element, "tcPr", "hMerge")
+                continues = merge is not None and attribute(merge, "val") != "restart"
+                if left is not None and attribute(left, "val") != "restart" and line:
+                    line[-1].span += span
+                elif continues and column in above and above[column].span == span:
+                    above[column].height += 1
+                    below[column] = above[column]
+                else:
+                    cell = _Cell(number, column, span, element)
+                    line.append(cell)
+                    below[column] = cell
+                column += span
+            laid.append(line)
+            above = below
+        grid = self.flow.begin_table()
+        boxes: list[etree._Element] = []
+        for line in laid:
+            grid.row()
+            for cell in line:
+                grid.place(cell.column)
+                grid.cell(self.cell_text(cell.element, boxes, depth + 1), cell.height, cell.span)
+        self.flow.end_table(grid)
+        for box in boxes:
+            self.blocks(box, depth + 1)
+
+    def _width(self, element: etree._Element | None) -> int:
+        text = attribute(element, "val") if element is not None else ""
+        return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _holds_data(cell: etree._Element) -> bool:
+    for inner in cell.iter("{*}tbl"):
+        rows = [list(_children(row, "tc")) for row in _children(inner, "tr")]
+        if is_data(len(rows), max((len(row) for row in rows), default=0)):
+            return True
+    return False
