@@ -17,6 +17,10 @@ FORM_SHEET = "统计表"
 SUPPLEMENT_SHEET = "总体情况指标"
 GUIDE_SHEET = "填表说明"
 MARK_SHEET = "gongkai"
+# The head of the supplement wherever it is drawn (sheet, document, page); a row is known by its indicator's id. In the
+# tidy form, an indicator is the cell SUPPLEMENT_PREFIX + id.
+SUPPLEMENT_HEAD = ("指标代码", "指标", "单位", "数值")
+SUPPLEMENT_PREFIX = "indicators."
 MARKS = ("product", "edition", "region", "year", "body", "body_name")
 MARK_PRODUCT = "gongkai-return"
 
@@ -78,9 +82,7 @@ def _bands(table: Table) -> Drawing:
             )
             at += 1
         boxes.append(
-            Box(
-                row=at, column=0, role="head", text_zh=table.corner_zh or "项目", text_en=table.corner_en or "Item"
-            )
+            Box(row=at, column=0, role="head", text_zh=table.corner_zh or "项目", text_en=table.corner_en or "Item")
         )
         left = 1
         for column, span in zip(block.columns, spans, strict=True):
@@ -126,9 +128,7 @@ def _matrix(table: Table) -> Drawing:
     span_head = any(column.group for column in block.columns)
     heads = 1 + bool(block.head_zh) + span_head
     boxes = [
-        Box(
-            row=0, column=0, rows=heads, columns=labels, role="head", text_zh=table.corner_zh, text_en=table.corner_en
-        )
+        Box(row=0, column=0, rows=heads, columns=labels, role="head", text_zh=table.corner_zh, text_en=table.corner_en)
     ]
     at = 0
     if block.head_zh:
@@ -236,12 +236,8 @@ def _side_by_side(table: Table) -> Drawing:
         )
         for c, column in enumerate(block.columns):
             left = position * width + c
-            boxes.append(
-                Box(row=heads, column=left, role="head", text_zh=column.label_zh, text_en=column.label_en)
-            )
-            boxes.append(
-                Box(row=heads + 1, column=left, role="cell", cell=_cell_id(table, row.id, column.id))
-            )
+            boxes.append(Box(row=heads, column=left, role="head", text_zh=column.label_zh, text_en=column.label_en))
+            boxes.append(Box(row=heads + 1, column=left, role="cell", cell=_cell_id(table, row.id, column.id)))
     return _drawing(table, boxes)
 
 
