@@ -75,7 +75,7 @@ class ChartDeclarations(_Model, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a chart: the sum of ``cells``. ``group`` and its labels: the head of the form that it stands below."""
+    """One part of a chart: the sum of ``cells``. ``group`` and its labels: the head of the form above it."""
 
     id: str
     label_zh: str
@@ -289,6 +289,6 @@ def charts_of(edition: str) -> Charts:
         headline=tuple(named for named in declared.headline if named.cell in form.by_id),
         flow=_flow(form, declared.flow),
         parts=tuple(found for one in declared.parts if (found := _parts(form, one))),
-        shares=tuple(found for one in declared.shares if (found := _shares(form, one))),
+        shares=tuple(shares for one in declared.shares if (shares := _shares(form, one))),
         compare=tuple(named for named in declared.compare if named.cell in form.by_id),
     )
