@@ -117,7 +117,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole receipt. ``best`` holds the suggestions of the best rank (ties stand side by side), ``others`` the rest."""
+    """A whole receipt. ``best``: the suggestions of the best rank (ties side by side); ``others``: the rest."""
 
     verdict: Verdict
     headline_zh: str

@@ -126,9 +126,11 @@ def findings_of(values: Values, form: Form = FORM, file: str = "return.xlsx") ->
             found.append(rule_finding(form, rule, values, file=file))
     for cell in form.cells:
         value = values[cell.id]
-        for domain in load_rules(form.edition).domains_of(cell.kind) if value is not None else ():
-            if domain_problem(domain, value):
-                found.append(domain_finding(form, domain, cell, value, file=file))
+        found += [
+            domain_finding(form, domain, cell, value, file=file)
+            for domain in load_rules(form.edition).domains_of(cell.kind)
+            if value is not None and domain_problem(domain, value)
+        ]
     blank = tuple(cell.id for cell in form.cells if values[cell.id] is None)
     if blank:
         zh, en = places(form, blank)
