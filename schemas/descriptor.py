@@ -9,9 +9,11 @@ of the same format, so that a tool that reads only one format still checks it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
@@ -105,7 +107,6 @@ def _field(table: TableSchema, field: Field) -> Descriptor:
 def table_schema(table: TableSchema, fmt: Format) -> Descriptor:
     """The Table Schema of a declared table for its twin of one format."""
     schema: Descriptor = {
-        "fieldsMatch": "exact",
         "fields": [_field(table, field) for field in table.fields],
         "missingValues": [""],
         "primaryKey": list(table.primary_key),
@@ -232,11 +233,15 @@ def package_descriptor(
 
 @cache
 def _profile() -> Any:  # noqa: ANN401 - a jsonschema validator, whose class depends on the profile's draft
-    """The validator of the official v2 profile, from the copy that dplib-py ships: no network."""
-    from dplib.helpers.profile import read_profile
+    """The validator of the official v2 profile, from the copy that dplib-py ships.
+
+    The file is read directly: dplib's own reader asks the network even for the profiles that it ships.
+    """
+    from dplib.settings import PROFILE_BASEDIR
     from jsonschema import Draft7Validator
 
-    return Draft7Validator(read_profile(profile=PROFILE))
+    profile = Path(PROFILE_BASEDIR, *PROFILE.split("/")[-2:])
+    return Draft7Validator(json.loads(profile.read_text(encoding="utf-8")))
 
 
 def _profile_problems(descriptor: object) -> Iterator[str]:

@@ -94,14 +94,15 @@ def _files(tables: Mapping[str, pa.Table], declared: tuple[TableSchema, ...]) ->
 _READING = """## 怎样读 How to read the figures
 
 - 空值表示没有填报，不等于 0。An empty value means “not given”; it is not 0.
-- `form_cells` 中 `total` 为真的单元格是合计，不要再与分项相加。Cells marked `total` are sums; adding them to their
-  parts counts twice.
-- `body_cells` 中的 `file_sha256` 和 `address` 指明每个数字在原文件中的位置，`raw` 是原文。Each figure of a body leads to
-  the file (SHA-256) and the place in it; `raw` is the text as it stands there.
-- CSV 与 Parquet 内容完全相同：UTF-8（带 BOM），空单元格为空值。The CSV files hold exactly what the Parquet files hold.
+- `form_cells` 中 `total` 为真的单元格是合计，不要再与分项相加。Cells marked `total` are sums; adding them to
+  their parts counts twice.
+- `body_cells` 中的 `file_sha256` 和 `address` 指明每个数字在原文件中的位置，`raw` 是原文。Each figure of a body
+  leads to the file (SHA-256) and the place in it; `raw` is the text as it stands there.
+- CSV 与 Parquet 内容完全相同：UTF-8（带 BOM），空单元格为空值。The CSV files hold exactly what the Parquet files
+  hold.
 - **CSV 中的文字照原样保留，以 `=`、`+`、`-`、`@` 开头的也不改动。** 用 Excel 或 WPS 查看时，请用“数据－从文本/CSV
-  导入”，把 `raw` 等文字列设为“文本”。**Texts stand as they came, also those that begin with `=`, `+`, `-` or `@`.** In a
-  spreadsheet program import the file and set text columns such as `raw` to “text”.
+  导入”，把 `raw` 等文字列设为“文本”。**Texts stand as they came, also those that begin with `=`, `+`, `-` or
+  `@`.** In a spreadsheet program import the file and set text columns such as `raw` to “text”.
 
 ## 怎样核对 How to verify
 
@@ -111,8 +112,8 @@ gongkai verify .
 ```
 
 第一条命令核对文件是否完整；第二条再核对 CSV 与 Parquet 是否一致、外键、汇总数是否等于各单位之和以及全部勾稽关系。
-The first command checks the bytes; the second also checks that CSV equals Parquet, foreign keys, that the totals are the
-sums of the bodies, and every accounting rule.
+The first command checks the bytes; the second also checks that CSV equals Parquet, foreign keys, that the totals
+are the sums of the bodies, and every accounting rule.
 """
 
 
