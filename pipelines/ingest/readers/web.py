@@ -71,8 +71,8 @@ def _look_at_depth(text: str, name: str) -> None:
 
 
 def _shown(element: etree._Element) -> bool:
-    tag = element.tag
-    if not isinstance(tag, str) or tag in _SILENT:
+    tag = str(element.tag)  # of a comment or an instruction it is a function, whose name is no element's
+    if tag in _SILENT or tag.startswith("<"):
         return False
     if "hidden" in element.attrib or (tag == "input" and element.get("type", "text").lower() == "hidden"):
         return False

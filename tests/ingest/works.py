@@ -1,0 +1,46 @@
+"""Work functions for tests of the sandbox: what a parser does on its bad days. Loaded by name in the child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from hashlib import sha256
+
+from schemas.intake import ReadFile
+
+
+def length(data: bytes, name: str) -> ReadFile:
+    """A work that works: says how long the file is and which process read it."""
+    return ReadFile(file=name, sha256=sha256(data).hexdigest(), format=str(len(data)), body_name=str(os.getpid()))
+
+
+def ordeal(data: bytes, name: str) -> ReadFile:
+    """Does what the file's text asks for."""
+    match data.decode("utf-8", "replace"):
+        case "spin":
+            while True:
+                pass
+        case "hang":
+            time.sleep(600)
+        case "swell":
+            hoard = bytearray()
+            while True:
+                hoard += bytes(16 * 1024 * 1024)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "leave":
+            os._exit(3)
+        case "raise":
+            raise RuntimeError("no message of a library is shown")
+        case "print":
+            os.write(1, b"noise among the frames")
+            print("more noise", flush=True)
+        case "endless":
+            return ReadFile(file=name, sha256="", format="x" * 40_000_000)
+        case "orphan":
+            if not os.fork():
+                time.sleep(600)
+    return length(data, name)
