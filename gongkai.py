@@ -10,6 +10,7 @@ file, or a run that failed.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from schemas.declaration import DeclarationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from schemas.findings import Finding
     from schemas.intake import ReadFile
     from schemas.region import Body, Region
 
@@ -40,7 +42,7 @@ def fail(chinese: str, english: str) -> NoReturn:
 class _Front(click.Group):
     """Answers declared mistakes (settings, regions, forms) with one line, never a traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Run the subcommand."""
         try:
             return super().invoke(ctx)
@@ -76,7 +78,7 @@ def _settings(data: str | None = None, out: str | None = None) -> Settings:
     return settings
 
 
-def _json(value: Any) -> None:
+def _json(value: object) -> None:
     encoded = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode(value)
     click.echo(msgspec.json.format(encoded, indent=2).decode())
 
@@ -136,7 +138,7 @@ def extract(file: Path, form: str) -> None:
     sys.exit(0 if read.readable else 2)
 
 
-def _finding(finding: Any) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "severity": finding.severity,
@@ -161,7 +163,7 @@ def check(files: Sequence[Path], previous: Path | None, edition: str | None, for
     """核查报表：哪里不对、为什么、应该是多少。Check returns: what is wrong, why, what it should be."""
     from pipelines.publish.receipt_text import receipt_text
     from pipelines.validate.check import check_file
-    from schemas.form import editions
+    from schemas.form import editions, load_form
 
     if edition is not None and edition not in editions():
         fail(
@@ -192,7 +194,25 @@ def check(files: Sequence[Path], previous: Path | None, edition: str | None, for
         )
     else:
         for path, read, result in checked:
-            click.echo(receipt_text(str(path), read, result.findings, result.explanations))
+            code, region = _body_of(read)
+            click.echo(
+                receipt_text(
+                    load_form(result.edition),
+                    region,
+                    read.year,
+                    region.body(code) if region and code else None,
+                    result.findings,
+                    result.explanations,
+                    {cell.cell: cell.value for cell in read.cells},
+                    {cell.cell: cell.raw for cell in read.cells},
+                    str(path),
+                    result.status,
+                    addresses={cell.cell: cell.at for cell in read.cells},
+                    columns=shutil.get_terminal_size().columns,
+                    colour=sys.stdout.isatty(),
+                ),
+                nl=False,
+            )
     unreadable = any(result.status == "unreadable" for _, _, result in checked)
     errors = any(finding.severity == "error" for _, _, result in checked for finding in result.findings)
     sys.exit(2 if unreadable else 1 if errors else 0)
@@ -228,11 +248,13 @@ def run(region: str, year: int, data: str | None, out: str | None) -> None:
     click.echo(f"{declared.settings.name_zh}（{region}）{year} 年度 / {declared.settings.name_en}, report year {year}")
     with _progress(step_names()) as report:
         outcome = run_region_year(settings.data, region, year, report)
-    if outcome.bodies:
+    counts = outcome.counts
+    if counts.bodies:
         click.echo(
-            f"采用 {outcome.accepted}/{outcome.bodies} 个单位的报表，错误 {outcome.errors} 个，提醒 {outcome.warnings} 个。 "
-            f"{outcome.accepted} of {outcome.bodies} returns accepted, {outcome.errors} error(s), "
-            f"{outcome.warnings} warning(s)."
+            f"采用 {counts.accepted}/{counts.bodies} 个单位的报表，"
+            f"错误 {counts.errors} 个，提醒 {counts.warnings} 个。 "
+            f"{counts.accepted} of {counts.bodies} returns accepted, {counts.errors} error(s), "
+            f"{counts.warnings} warning(s)."
         )
     if outcome.status in ("published", "nothing_new"):
         said = ("已发布", "Published") if outcome.status == "published" else ("没有变化，未发布新版本", "Nothing new")
@@ -367,13 +389,21 @@ def verify(release: str, form: str) -> None:
 @click.argument("cell")
 def trace(release: str, cell: str) -> None:
     """列出一个公布数字背后的单位、文件和位置。List the bodies, files and places behind a published figure."""
+    from pipelines.publish.source import SourceError
+    from pipelines.publish.trace import TraceError
     from pipelines.publish.trace import trace as trace_cell
     from schemas.findings import number_text
 
-    for row in trace_cell(release, cell):
-        click.echo(
-            f"{row.body}\t{row.name_zh}\t{number_text(row.value)}\t{row.raw or ''}\t{row.file_sha256[:16]}\t{row.address or ''}"
-        )
+    try:
+        found = trace_cell(release, cell)
+    except (SourceError, TraceError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(
+        f"{found.label_zh} {found.label_en}：{number_text(found.total)} {found.unit}（{found.bodies} 个单位 bodies）"
+    )
+    for row in found.rows:
+        place = f"{row.file_sha256[:16]}\t{row.address or ''}"
+        click.echo(f"{row.body}\t{row.name}\t{number_text(row.value)}\t{row.raw or ''}\t{place}")
 
 
 @main.command(epilog=_examples("gongkai ui", "gongkai ui --port 3001"))

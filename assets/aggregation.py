@@ -6,6 +6,7 @@ Belongs here: when and in which partition aggregation runs. Does not belong here
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -74,7 +75,7 @@ def indicators(
         "reconciliation": dg.AssetOut(
             io_manager_key="parquet",
             kinds={"polars"},
-            description="与公布数对照：逐格比较汇总数与县政府公布数。 / Totals beside the published report, cell by cell.",
+            description="与公布数对照：逐格比较汇总数与县政府公布数。 / Totals beside the published report.",
         ),
         "reconciliation_findings": dg.AssetOut(
             io_manager_key="parquet",
@@ -91,7 +92,7 @@ def reconciled(
     frame, found = reconcile(partition.form, county_totals, partition.published, partition.code, partition.year)
     equal = frame["equal"].sum() if frame.height else 0
     shown = {"cell": "单元格", "value": "汇总数", "published": "公布数", "difference": "差额"}
-    metadata = {
+    metadata: dict[str, Any] = {
         "一致 / equal": int(equal),
         "不一致 / different": frame.height - int(equal),
         "差异 / differences": markdown(frame.filter(~pl.col("equal")), shown),

@@ -17,10 +17,20 @@ import msgspec
 import polars as pl
 
 from assets.partitions import partition_key
+from assets.views import REASON
 from pipelines.storage import local, place, table_path
 
 DAGSTER_YAML = "# 本机实例的设置。 Settings of this local instance.\ntelemetry:\n  enabled: false\n"
 StepReport = Callable[[str, Literal["started", "finished", "failed"]], None]
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asks first: how many returns count, how much is wrong."""
+
+    bodies: int = 0
+    accepted: int = 0
+    errors: int = 0
+    warnings: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,10 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     release: str = ""
     path: str = ""
     reasons: tuple[tuple[str, str, str], ...] = ()
-    bodies: int = 0
-    accepted: int = 0
-    errors: int = 0
-    warnings: int = 0
+    counts: Counts = Counts()
 
 
 def dagster_home(data: str) -> Path:
@@ -75,7 +82,7 @@ def run_region_year(data: str, region: str, year: int, report: StepReport) -> Ou
     return _outcome(result, data, region, year)
 
 
-def _tell(entry: Any, report: StepReport) -> None:
+def _tell(entry: dg.EventLogEntry, report: StepReport) -> None:
     event = entry.dagster_event
     if event is None or not event.step_key:
         return
@@ -87,7 +94,7 @@ def _tell(entry: Any, report: StepReport) -> None:
         report(event.step_key, "failed")
 
 
-def _counts(data: str, region: str, year: int) -> dict[str, int]:
+def _counts(data: str, region: str, year: int) -> Counts:
     counts: dict[str, int] = {}
     bodies = table_path(data, "bodies", region, year)
     if bodies.exists():
@@ -98,17 +105,17 @@ def _counts(data: str, region: str, year: int) -> dict[str, int]:
         frame = pl.read_parquet(findings.read_bytes()).filter(pl.col("waived").is_null())
         counts["errors"] = frame.filter(pl.col("severity") == "error").height
         counts["warnings"] = frame.filter(pl.col("severity") == "warning").height
-    return counts
+    return Counts(**counts)
 
 
 def _outcome(result: dg.ExecuteInProcessResult, data: str, region: str, year: int) -> Outcome:
     failed = [
-        (evaluation.check_name, evaluation.metadata["原因 / reason"].text, evaluation.metadata["reason"].text)
+        (evaluation.check_name, *(str(evaluation.metadata[name].value) for name in REASON))
         for evaluation in result.get_asset_check_evaluations()
         if evaluation.blocking and not evaluation.passed
     ]
     if failed:
-        return Outcome(status="stopped", reasons=tuple(failed), **_counts(data, region, year))
+        return Outcome(status="stopped", reasons=tuple(failed), counts=_counts(data, region, year))
     if not result.success:
         faults = []
         for event in result.filter_events(lambda event: event.is_step_failure):
@@ -122,5 +129,5 @@ def _outcome(result: dg.ExecuteInProcessResult, data: str, region: str, year: in
         status="published" if release["新发布 / new"].value else "nothing_new",
         release=str(release["版本 / release"].value),
         path=str(release["位置 / path"].value),
-        **_counts(data, region, year),
+        counts=_counts(data, region, year),
     )

@@ -11,17 +11,20 @@ import polars as pl
 
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import findings_view, markdown
+from assets.views import REASON, findings_view, markdown
 from pipelines.aggregate.body_cells import form_cells
-from pipelines.aggregate.gate import CHECKS, gate_frame, verdicts
+from pipelines.aggregate.gate import gate_frame, verdicts
 from pipelines.aggregate.totals import unbalanced
 from pipelines.findings_table import findings_frame, findings_from
+from pipelines.publish.package import build_package
+from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
+from pipelines.publish.package_checks import check_package
+from pipelines.publish.release import publish
 from pipelines.validate.bulk import gate
 from pipelines.validate.collect import collect_findings
 from pipelines.validate.submissions import attributes_of
 
 GROUP = "publication"
-REASON = ("原因 / reason", "reason")
 
 
 def _result(check: str, passed: bool, chinese: str, english: str) -> dg.AssetCheckResult:
@@ -93,4 +96,76 @@ def publication_gate(
         value=frame,
         metadata={"检查 / checks": markdown(frame, {"check": "检查", "passed": "通过", "reason_zh": "原因"})},
         check_results=[_result(v.check, v.passed, v.reason_zh, v.reason_en) for v in given],
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=REGION_YEARS,
+    kinds={"parquet", "csv"},
+    io_manager_key="package",
+    deps=["publication_gate"],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset="package", blocking=True, description=description)
+        for name, description in PACKAGE_CHECKS.items()
+    ],
+)
+def package(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    bodies: pl.DataFrame,
+    body_cells: pl.DataFrame,
+    county_totals: pl.DataFrame,
+    findings: pl.DataFrame,
+    indicators: pl.DataFrame,
+) -> dg.MaterializeResult[dict[str, bytes]]:
+    """数据包：Parquet、CSV、说明文件和校验和，发布前逐项检查。
+
+    Every file of the release, checked before anything is published.
+    """
+    partition = workspace.partition(context)
+    tables = {
+        "form_cells": form_cells(partition.form),
+        "bodies": bodies,
+        "body_cells": body_cells,
+        "county_totals": county_totals,
+        "findings": findings,
+        "indicators": indicators,
+    }
+    files = build_package(partition.region, partition.year, tables, partition.form)
+    waived = frozenset(findings.filter(pl.col("waived").is_not_null())["rule"])
+    found = check_package(files, waived)
+    results = [
+        _result(
+            check,
+            not found[check],
+            " ".join(finding.message_zh for finding in found[check]),
+            " ".join(finding.message_en for finding in found[check]),
+        )
+        for check in PACKAGE_CHECKS
+    ]
+    sizes = pl.DataFrame({"file": list(files), "bytes": [len(data) for data in files.values()]})
+    return dg.MaterializeResult(
+        value=files,
+        metadata={"文件 / files": markdown(sizes, {"file": "文件", "bytes": "字节"})},
+        check_results=results,
+    )
+
+
+@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"datapackage"})
+def release(
+    context: dg.AssetExecutionContext, workspace: Workspace, package: dict[str, bytes]
+) -> dg.MaterializeResult[None]:
+    """发布：不可更改的版本，内容变了才有新版本。
+
+    The immutable, content-addressed release; nothing new is made when nothing changed.
+    """
+    partition = workspace.partition(context)
+    published = publish(package, workspace.out, partition.code, partition.year)
+    return dg.MaterializeResult(
+        metadata={
+            "版本 / release": dg.MetadataValue.text(published.id),
+            "位置 / path": dg.MetadataValue.path(str(published.path)),
+            "新发布 / new": dg.MetadataValue.bool(published.new),
+        }
     )

@@ -125,7 +125,7 @@ def submission_findings(
         "counted_findings": dg.AssetOut(
             io_manager_key="parquet",
             kinds={"polars"},
-            description="计入的核查结果：采用版本的问题、缺报、重报。 / Findings of the versions that count, and who is missing.",
+            description="计入的核查结果：采用版本的问题、缺报、重报。 / Findings that count, and who is missing.",
         ),
     },
 )

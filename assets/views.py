@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 
 MOST_ROWS = 50
+REASON = ("原因 / reason", "reason")  # why a check of the gate failed, Chinese and English
 
 
 def markdown(frame: pl.DataFrame, columns: dict[str, str]) -> dg.MetadataValue[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipelines.ingest.inbox import ReceivedFile, original_bytes
-from pipelines.ingest.sandbox import read_many
+from pipelines.ingest.sandbox import read_each
 from schemas.findings import make_finding
 from schemas.intake import ReadFile
 
@@ -20,12 +20,13 @@ def _entry(row: dict[str, object]) -> ReceivedFile:
 def read_received(data: str, region: str, year: int, received: pl.DataFrame, workers: int) -> list[ReadFile]:
     """Read every received file, in the order of the inventory. ``received``: the ``received_files`` table.
 
-    A symbolic link is not followed: it is a finding, like a file that nothing can be read from.
+    The files of an archive follow one another as ``archive/member``. A symbolic link is not followed: it is a finding,
+    like a file that nothing can be read from.
     """
     entries = [_entry(row) for row in received.drop("region", "year").to_dicts()]
     blobs = [(entry.file, original_bytes(data, entry, region, year)) for entry in entries if not entry.link]
-    read = {result.file: result for result in read_many(blobs, workers=workers)}
-    return [read[entry.file] if not entry.link else _link(entry) for entry in entries]
+    answers = iter(read_each(blobs, workers=workers))
+    return [read for entry in entries for read in ((_link(entry),) if entry.link else next(answers))]
 
 
 def _link(entry: ReceivedFile) -> ReadFile:

@@ -6,7 +6,7 @@ belong here: each of those steps (roster.py, decisions.py, completeness.py, bulk
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -60,13 +60,17 @@ def settle_submissions(
     decisions: Decisions,
     previous: Mapping[str, Figures],
 ) -> Settled:
-    """Assign, correct and complete every read file. ``folders``: sub-folder by file; ``previous``: by body."""
+    """Assign, correct and complete every read file.
+
+    ``folders``: sub-folder by received file (None for a flat one), which holds for the members of an archive too;
+    ``previous``: last year's figures by body.
+    """
     rows: list[SubmissionRow] = []
     bodies: dict[str, str] = {}
     findings: list[Finding] = []
     for original in reads:
         read = original
-        body, about = assign(read, folders.get(read.file), region, year)
+        body, about = assign(read, folders[received_as(read.file, folders)], region, year)
         bodies[read.file] = body
         found: list[Finding] = [*about, *read.problems]
         if body and read.readable:
@@ -87,6 +91,16 @@ def settle_submissions(
             )
         findings += _placed(found, region, year, body, read.file)
     return Settled(frame=wide_frame(form, rules, rows), bodies=bodies, findings=tuple(findings))
+
+
+def received_as(file: str, received: Collection[str]) -> str:
+    """The received file that ``file`` is or is a member of (``archive/member``). Raises KeyError for neither."""
+    parts = file.split("/")
+    for length in range(len(parts), 0, -1):
+        candidate = "/".join(parts[:length])
+        if candidate in received:
+            return candidate
+    raise KeyError(file)
 
 
 def figures_of(form: Form, row: Mapping[str, object]) -> dict[str, Decimal | int]:
@@ -138,8 +152,10 @@ def judge_submissions(
             rules,
             previous=previous.get(body, {}),
             attributes=attributes_of(region),
-            read=read,
-            broken=row["file"] in broken,
+            claims=read.claims,
+            cells=read.cells,
+            dirty=row["file"] in broken,
+            own_workbook=read.own_workbook,
         )
         findings += _placed(judged.findings, region, year, body, row["file"])
         deliveries.append(
@@ -167,17 +183,21 @@ def accept_submissions(
     """
     waived = waive(findings, decisions.waiver)
     body_of = {f.file: f.body for f in waived if f.file} | dict(zip(frame["file"], frame["body"], strict=True))
-    deliveries = [
-        Delivery(
-            file=row["file"],
-            sha256=row["file_sha256"],
-            sequence=row["sequence"],
-            body=body_of.get(row["file"], ""),
-            values={},
-            findings=tuple(f for f in waived if f.file == row["file"]),
+    rows = {row["file"]: row for row in received.iter_rows(named=True)}
+    digests = dict(zip(frame["file"], frame["file_sha256"], strict=True))
+    deliveries = []
+    for file in sorted(body_of):  # a file that says nothing and of which nothing is said has delivered nothing
+        row = rows[received_as(file, rows)]
+        deliveries.append(
+            Delivery(
+                file=file,
+                sha256=digests.get(file, row["file_sha256"]),
+                sequence=row["sequence"],
+                body=body_of[file],
+                values={},
+                findings=tuple(f for f in waived if f.file == file),
+            )
         )
-        for row in received.iter_rows(named=True)
-    ]
     result = accept(deliveries, region, year)
     general = [f for f in waived if not f.file]
     counted = waive([*result.findings, *general], decisions.waiver)
