@@ -19,7 +19,7 @@ from schemas.form import Block, Form, editions, load_form
 
 Kind = Literal["title", "corner", "head", "row", "row_group", "column", "column_group"]
 _PINYIN = re.compile(r"[(（]\s*[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ]{1,7}\s*[)）]")
-_NUMBER = re.compile(r"^\s*(?:[一二三四五六七八九十]{1,3}\s*[、,.．:]|\(\s*[一二三四五六七八九十\d]{1,3}\s*\)|\d{1,2}\s*[.、．,)])\s*")
+_NUMBER = re.compile(r"^[\s#*>]*(?:表\s*[一二三四五六\d]\s*[:、.]?|[一二三四五六七八九十]{1,3}\s*[、,.．:]|\(\s*[一二三四五六七八九十\d]{1,3}\s*\)|\d{1,2}\s*[.、．,)])\s*")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\([^()]*$")
 _DROP = re.compile(r"[^0-9a-z㐀-鿿豈-﫿]+")
 

@@ -1,0 +1,112 @@
+"""Records laid on the rows of a table: by the label beside them, else by the official order and a count that fits.
+
+A record whose label is lost belongs to a row only if the rows between its labelled neighbours are exactly as many as
+the records there. Belongs here: the choice of rows. Does not belong here: columns (windows.py), reading (match.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.ingest.labels import likeness, meanings_of
+from pipelines.ingest.plan import RowPlan
+from pipelines.ingest.records import Cut, Record
+
+# A label that is no known spelling must be this much like the row's own, or be a part of it.
+ALIKE = 0.7
+
+
+def suits(record: Record, row: RowPlan) -> bool:
+    """Whether an unlabelled record could be this row: enough slots, not too many figures, no stranger's label."""
+    if len(record.run.slots) < row.width or record.run.numbers > row.width:
+        return False
+    if not record.label or meanings_of(record.label):
+        return True  # no label, or only that of a group or a head
+    return likeness(record.label, row.label) >= ALIKE
+
+
+def align(cut: Cut, rows: Sequence[RowPlan]) -> dict[int, int]:
+    """Record position -> row position. A record that no row can be told for is left out.
+
+    Rows that two records claim are given to neither (match.py takes repeated tables apart before).
+    """
+    records = cut.records
+    placed = {n: record.row for n, record in enumerate(records) if record.row is not None}
+    claims: dict[int, int] = {}
+    for row in placed.values():
+        claims[row] = claims.get(row, 0) + 1
+    placed = {n: row for n, row in placed.items() if claims[row] == 1}
+    if len(placed) == len(records):
+        return placed
+    whole = _whole(records, rows, placed)
+    if whole is not None:
+        return whole
+    placed |= _between(cut, rows, placed)
+    placed |= _by_loose_labels(cut, rows, placed)
+    return placed
+
+
+def _whole(records: Sequence[Record], rows: Sequence[RowPlan], placed: dict[int, int]) -> dict[int, int] | None:
+    """As many records as rows, and every label beside a record agrees: then order tells them all."""
+    if len(records) != len(rows) or any(n != row for n, row in placed.items()):
+        return None
+    if all(n in placed or suits(record, rows[n]) for n, record in enumerate(records)):
+        return {n: n for n in range(len(records))}
+    return None
+
+
+def _between(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int]) -> dict[int, int]:
+    """Gaps between labelled neighbours whose records are exactly as many as the rows there."""
+    records = cut.records
+    found: dict[int, int] = {}
+    anchors = [(-1, -1), *sorted(placed.items()), (len(records), len(rows))]
+    for (left, above), (right, below) in zip(anchors, anchors[1:], strict=False):
+        gap = right - left - 1
+        if gap == 0 or below - above - 1 != gap or (left < 0 and right == len(records)):
+            continue
+        between = range(above + 1, below)
+        if set(between) & set(placed.values()):
+            continue
+        pairs = list(zip(range(left + 1, right), between, strict=True))
+        if all(suits(records[n], rows[row]) for n, row in pairs) and _agrees(cut, pairs):
+            found |= dict(pairs)
+    return found
+
+
+def _agrees(cut: Cut, pairs: list[tuple[int, int]]) -> bool:
+    """Whether the labels that stand alone near these records are labels of these rows (or of their neighbours)."""
+    rows = [row for _, row in pairs]
+    near = {row for n, _ in pairs for row in cut.records[n].before}
+    return all(rows[0] - 1 <= row <= rows[-1] + 1 for row in near)
+
+
+def _by_loose_labels(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int]) -> dict[int, int]:
+    """Labels that stand alone in front of their records: so many labels, then as many records, again and again.
+
+    Any other succession (records first, a label without a record) leaves it open which record a label belongs to.
+    """
+    found: dict[int, int] = {}
+    taken = set(placed.values())
+    labels: list[int] = []
+    for n, record in enumerate(cut.records):
+        if n in placed:
+            labels = []  # labels that stand alone in front of a labelled record have no records of their own
+            continue
+        if record.before:
+            if labels:
+                return {}
+            labels = list(record.before)
+        if not labels:
+            return {}
+        row = labels.pop(0)
+        if row in taken or not suits_width(record, rows[row]):
+            return {}
+        taken.add(row)
+        found[n] = row
+    ordered = [row for _, row in sorted((placed | found).items())]
+    return found if ordered == sorted(ordered) else {}
+
+
+def suits_width(record: Record, row: RowPlan) -> bool:
+    """Whether the record's slots could hold the row's figures."""
+    return len(record.run.slots) >= row.width and record.run.numbers <= row.width

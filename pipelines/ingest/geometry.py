@@ -1,0 +1,133 @@
+"""Where the heads of a drawn table put its columns.
+
+Belongs here: heads found in a grid, and the columns of figures below them. Does not belong here: rows (records.py).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipelines.ingest.document import Grid, TextCell
+from pipelines.ingest.labels import Meaning, meanings_of
+from pipelines.ingest.lines import Slot, slot_kind
+from pipelines.ingest.plan import RowPlan, TablePlan
+
+# How many cells below one another may spell one head, such as 社会 / 公益 / 组织.
+MOST_PARTS = 3
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A head or part of one: what it means, its last row and the grid columns it covers."""
+
+    meaning: Meaning
+    row: int
+    column: int
+    columns: int
+
+
+class Geometry(msgspec.Struct, frozen=True):
+    """A grid's positions and the heads found in it."""
+
+    filled: dict[tuple[int, int], TextCell]
+    heads: tuple[Head, ...]
+
+
+def survey(grid: Grid) -> Geometry:
+    """Find every label of every edition in a grid, also those spelt by several cells below one another."""
+    filled = grid.filled()
+    heads: list[Head] = []
+    for cell in grid.cells:
+        if not cell.text.strip() or cell.number or len(cell.text) > 200:
+            continue
+        text, last = cell.text, cell
+        for _ in range(MOST_PARTS):
+            found = meanings_of(text)
+            heads += [
+                Head(meaning, last.row + last.rows - 1, max(cell.column, last.column), min(cell.columns, last.columns))
+                for meaning in found
+                if meaning.kind in ("column", "row")
+            ]
+            below = filled.get((last.row + last.rows, cell.column))
+            if found or below is None or below.column != cell.column or not below.text.strip() or below.number:
+                break
+            if slot_kind(below.text) == "value":
+                break
+            text, last = text + below.text, below
+    return Geometry(filled, tuple(heads))
+
+
+def columns_below(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) -> tuple[int, ...] | None:
+    """The grid columns of a row's figures at grid row ``at``; None unless every one has a head of its own, in order.
+
+    The nearest heads above count; they must lie close together, for heads of another block are not this row's.
+    """
+    nearest: dict[str, list[Head]] = {}
+    for head in geometry.heads:
+        meaning = head.meaning
+        if (
+            meaning.kind == "column"
+            and meaning.edition == plan.edition
+            and meaning.table == plan.table
+            and meaning.block == row.block
+            and meaning.id in row.columns
+            and head.row < at
+        ):
+            known = nearest.get(meaning.id)
+            if known is None or head.row > known[0].row:
+                nearest[meaning.id] = [head]
+            elif head.row == known[0].row:
+                known.append(head)
+    if len(nearest) != row.width or any(len(heads) != 1 for heads in nearest.values()):
+        return None
+    rows = [heads[0].row for heads in nearest.values()]
+    columns = tuple(nearest[column][0].column for column in row.columns)
+    ordered = all(left < right for left, right in zip(columns, columns[1:], strict=False))
+    return columns if ordered and max(rows) - min(rows) <= MOST_PARTS else None
+
+
+def columns_beside(geometry: Geometry, plan: TablePlan, at: int) -> tuple[int, ...] | None:
+    """The same for a table whose rows stand beside one another: each column below the label of its row."""
+    rows: dict[str, Head] = {}
+    for head in geometry.heads:
+        if head.meaning.kind == "row" and head.meaning.table == plan.table and head.meaning.edition == plan.edition:
+            if head.row >= at or head.meaning.id in rows:
+                return None
+            rows[head.meaning.id] = head
+    if len(rows) != len(plan.rows):
+        return None
+    found: dict[str, int] = {}
+    for head in geometry.heads:
+        meaning = head.meaning
+        if meaning.kind != "column" or meaning.table != plan.table or meaning.edition != plan.edition:
+            continue
+        owners = [
+            row for row, top in rows.items() if top.column <= head.column < top.column + top.columns and head.row > top.row
+        ]
+        if len(owners) != 1 or head.row >= at or f"{owners[0]}.{meaning.id}" in found:
+            return None
+        found[f"{owners[0]}.{meaning.id}"] = head.column
+    columns = tuple(found.get(column, -1) for column in plan.joined.columns)
+    ordered = all(left < right for left, right in zip(columns, columns[1:], strict=False))
+    return columns if ordered and columns[0] >= 0 else None
+
+
+def slots_at(geometry: Geometry, columns: tuple[int, ...], at: int) -> tuple[Slot | None, ...] | None:
+    """The slots of a grid row at those columns, None where the file has no cell; None if two columns share a cell."""
+    cells = [geometry.filled.get((at, column)) for column in columns]
+    present = [id(cell) for cell in cells if cell is not None]
+    if len(set(present)) != len(present) or any(cell is not None and cell.rows > 1 for cell in cells):
+        return None
+    return tuple(
+        None
+        if cell is None
+        else Slot(
+            text=cell.text,
+            at=cell.at,
+            kind=slot_kind(cell.text, cell.number, cell.formula),
+            column=cell.column,
+            columns=cell.columns,
+            number=cell.number,
+            formula=cell.formula,
+        )
+        for cell in cells
+    )

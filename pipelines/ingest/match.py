@@ -1,0 +1,283 @@
+"""The ONE place where a document of any origin is laid on the form.
+
+A table is found by its labels, its edition told by the labels that only one edition has, its rows by their labels or
+by order and count (align.py), its columns by the heads of a drawn grid (geometry.py) or by counting (windows.py).
+A figure is assigned only when one assignment is left; everything else stays unread and a finding says so.
+
+Belongs here: the regions of tables, the choice among editions, cuts and repeated tables, the cells and findings.
+Does not belong here: numbers (normalise.py), sentences (claims.py), labels or cell lists (schemas/forms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from pipelines.ingest.align import align
+from pipelines.ingest.document import Document, Grid
+from pipelines.ingest.geometry import Geometry, columns_below, columns_beside, slots_at, survey
+from pipelines.ingest.labels import meanings_of
+from pipelines.ingest.lines import Line, Slot, flatten, grids_of, stream
+from pipelines.ingest.normalise import read_value
+from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
+from pipelines.ingest.records import Cut, Record, by_lines, by_stream
+from pipelines.ingest.windows import Patterns, learn, place
+from schemas.form import edition_for, editions
+from schemas.intake import ReadCell
+
+Cells = dict[str, Slot]
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One way of reading one table: its cells, rows of figures that no row of the form could be told for, the plan.
+
+    ``clash``: cells that two tables of the file state differently. ``patterns``: where its figures lie.
+    """
+
+    plan: TablePlan
+    cells: Cells
+    stray: int = 0
+    clash: tuple[str, ...] = ()
+    patterns: Patterns = Patterns()
+    found: bool = False
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A document laid on the form. ``readings``: table id -> how it was read; tables without a trace are absent."""
+
+    readings: dict[str, Reading]
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The edition of each table of which something was read."""
+        return {table: reading.plan.edition for table, reading in self.readings.items() if reading.cells}
+
+    def cells(self) -> tuple[ReadCell, ...]:
+        """Everything read, in the form's order."""
+        return tuple(
+            read_cell(cell, slot, kind, unit)
+            for reading in self.readings.values()
+            for row in reading.plan.rows
+            for cell, kind, unit in zip(row.cells, row.kinds, row.units, strict=True)
+            if (slot := reading.cells.get(cell)) is not None
+        )
+
+
+def read_cell(cell: str, slot: Slot, kind: str, unit: str) -> ReadCell:
+    """One slot as a cell of the form; its text verbatim, None for an empty one."""
+    if slot.formula:
+        return ReadCell(cell=cell, value=None, raw=slot.text or None, state="formula", at=slot.at)
+    reading = read_value(slot.text, kind, unit, slot.number)
+    raw = slot.text if slot.text.strip() else slot.number
+    return ReadCell(cell=cell, value=reading.value, raw=raw or None, state=reading.state, at=slot.at)
+
+
+def match(document: Document, year: int | None) -> Match:
+    """Lay a document on the form. ``year``: the report year if the document states one; it only breaks ties between
+    editions that a table's own labels do not tell apart. Never raises."""
+    lines = flatten(document)
+    regions = find_regions(lines)
+    grids = grids_of(document)
+    surveys: dict[int, Geometry] = {}
+    own = bool(document.marks)
+    readings: dict[str, Reading] = {}
+    told: list[str] = []
+    borrowed = Patterns()
+    tables = [table for edition, table in table_plans() if edition == editions()[-1]]
+    for table in tables:
+        region = regions.get(table)
+        if not region:
+            continue
+        order = _preference(told, year)
+        desk = Desk(grids, surveys, own, borrowed)
+        candidates = [read_region(region, table_plans()[edition, table], desk) for edition in order]
+        marks = [_exclusive(region, edition, table) for edition in order]
+        best = max(
+            range(len(order)), key=lambda n: (marks[n], len(candidates[n].cells), -candidates[n].stray, -n)
+        )
+        if candidates[best].found or candidates[best].cells:
+            readings[table] = candidates[best]
+        if candidates[best].cells and (marks[best] or len({len(c.cells) for c in candidates}) > 1):
+            told.append(order[best])
+        if candidates[best].patterns.behind is not None:
+            borrowed = Patterns(behind=candidates[best].patterns.behind)
+    return Match(readings)
+
+
+def _preference(told: Sequence[str], year: int | None) -> tuple[str, ...]:
+    """Editions, the likeliest first: that of the document's other tables, that of its year, the newest."""
+    first = list(dict.fromkeys(reversed(told)))
+    if year is not None:
+        try:
+            first.append(edition_for(year))
+        except KeyError:
+            pass
+    return tuple(dict.fromkeys([*first, *reversed(editions())]))
+
+
+def find_regions(lines: Sequence[Line]) -> dict[str, tuple[Line, ...]]:
+    """The lines of each table: from a label that only that table has to one of another table or another section."""
+    regions: dict[str, list[Line]] = {}
+    current = ""
+    for line in lines:
+        tables: dict[str, int] = {}
+        for slot in line.slots:
+            if slot.kind == "label":
+                meant = {meaning.table for meaning in meanings_of(slot.text)}
+                if len(meant) == 1:
+                    tables[meant.pop()] = tables.get(next(iter(meant), ""), 0) + 1
+        if tables:
+            current = max(tables, key=lambda table: tables[table])
+        elif line.section:
+            current = ""
+        if current:
+            regions.setdefault(current, []).append(line)
+    return {table: tuple(found) for table, found in regions.items()}
+
+
+def _exclusive(region: Sequence[Line], edition: str, table: str) -> int:
+    """How many different labels of the region belong to this edition alone."""
+    found: set[tuple[str, str, str]] = set()
+    for line in region:
+        for slot in line.slots:
+            if slot.kind == "label":
+                meanings = [meaning for meaning in meanings_of(slot.text) if meaning.table == table]
+                if meanings and all(meaning.edition == edition for meaning in meanings):
+                    found.add((meanings[0].kind, meanings[0].block, meanings[0].id))
+    return len(found)
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """What reading a region needs of the document: its grids, their surveys so far, whether the workbook is ours."""
+
+    grids: Sequence[Grid]
+    surveys: dict[int, Geometry]
+    own: bool
+    borrowed: Patterns
+
+    def geometry(self, grid: int) -> Geometry:
+        """The survey of a grid, made once."""
+        if grid not in self.surveys:
+            self.surveys[grid] = survey(self.grids[grid])
+        return self.surveys[grid]
+
+
+def read_region(region: tuple[Line, ...], plan: TablePlan, desk: Desk) -> Reading:
+    """The best reading of a region: row by row where lines are rows, as a stream otherwise."""
+    ways: list[tuple[RowPlan, ...]] = [(plan.joined,), plan.rows] if plan.beside else [plan.rows]
+    best = Reading(plan, {})
+    for rows in ways:
+        reading = _read_cut(by_lines(region, plan, rows), plan, rows, desk)
+        best = _better(best, reading)
+        if len(best.cells) == plan.size:
+            return best
+    slots = stream(region)
+    for rows in ways:
+        best = _better(best, _read_cut(by_stream(slots, plan, rows), plan, rows, desk))
+    return best
+
+
+def _better(one: Reading, other: Reading) -> Reading:
+    """The reading with more cells; where both read a cell and differ, neither may be believed for it."""
+    if not one.cells or not other.cells:
+        return one if len(one.cells) >= len(other.cells) and one.found >= other.found else other
+    first, second = (one, other) if len(one.cells) >= len(other.cells) else (other, one)
+    differ = [
+        cell for cell in first.cells if cell in second.cells and first.cells[cell].text != second.cells[cell].text
+    ]
+    if not differ:
+        return first
+    kept = {cell: slot for cell, slot in first.cells.items() if cell not in differ}
+    return msgspec.structs.replace(first, cells=kept, clash=tuple(dict.fromkeys([*first.clash, *differ])))
+
+
+def _read_cut(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Desk) -> Reading:
+    """Read every table of the cut and put them together; cells on which two disagree are left out."""
+    parts = [_read_instance(part, plan, rows, desk) for part in _instances(cut)]
+    parts.sort(key=lambda part: -len(part.cells))
+    if not parts:
+        return Reading(plan, {})
+    best = parts[0]
+    cells, clash = dict(best.cells), list(best.clash)
+    for other in parts[1:]:
+        if 2 * len(other.cells) < len(best.cells):
+            continue  # a few figures in another setting are no second return
+        for cell, slot in other.cells.items():
+            if cell not in best.cells:
+                continue
+            if cells.get(cell) is not None and _said(slot) != _said(cells[cell]):
+                clash.append(cell)
+                del cells[cell]
+    return msgspec.structs.replace(best, cells=cells, clash=tuple(clash))
+
+
+def _said(slot: Slot) -> str:
+    return slot.number or slot.text.strip()
+
+
+def _instances(cut: Cut) -> list[Cut]:
+    """The records of each table where a file has several: a labelled row that comes again begins the next."""
+    parts: list[list[Record]] = [[]]
+    seen: set[int] = set()
+    for record in cut.records:
+        if record.row is not None and record.row in seen:
+            parts.append([])
+            seen.clear()
+        if record.row is not None:
+            seen.add(record.row)
+        parts[-1].append(record)
+    last = len(parts) - 1
+    return [
+        Cut(tuple(part), cut.after if n == last else (), cut.crumbs if n == last else ()) for n, part in enumerate(parts)
+    ]
+
+
+def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Desk) -> Reading:
+    """One table: rows by align, columns by the drawn heads where they hold, by windows where they do not."""
+    placed = align(cut, rows)
+    if len(rows) == 1 and not placed:
+        fitting = [n for n, record in enumerate(cut.records) if len(record.run.slots) >= rows[0].width]
+        placed = {fitting[0]: 0} if len(fitting) == 1 else {}
+    drawn = _drawn(cut, placed, plan, rows, desk)
+    patterns = learn((cut.records[n].run, rows[row].width) for n, row in placed.items() if n not in drawn)
+    cells: Cells = {}
+    for n, row in placed.items():
+        slots: Sequence[Slot | None] | None = drawn.get(n)
+        if slots is None:
+            slots = place(cut.records[n].run, rows[row], patterns, desk.borrowed)
+        for cell, slot in zip(rows[row].cells, slots or (), strict=False):
+            if slot is not None:
+                cells[cell] = slot
+    stray = sum(n not in placed and record.run.numbers > 0 for n, record in enumerate(cut.records))
+    return Reading(plan, cells, stray, (), patterns, bool(cut.records))
+
+
+def _drawn(
+    cut: Cut, placed: Mapping[int, int], plan: TablePlan, rows: Sequence[RowPlan], desk: Desk
+) -> dict[int, tuple[Slot | None, ...]]:
+    """The slots of records below the heads of their grid. One figure outside the columns refutes the heads of its
+    block in that grid: then none of them count."""
+    found: dict[int, tuple[Slot | None, ...]] = {}
+    refuted: set[tuple[int, str]] = set()
+    for n, position in placed.items():
+        record, row = cut.records[n], rows[position]
+        if record.grid < 0:
+            continue
+        geometry = desk.geometry(record.grid)
+        columns = (
+            columns_beside(geometry, plan, record.line)
+            if len(rows) == 1
+            else columns_below(geometry, plan, row, record.line)
+        )
+        if columns is None:
+            continue
+        slots = slots_at(geometry, columns, record.line)
+        if slots is None or any(slot is None for slot in slots):
+            continue
+        spread = {slot.column for slot in slots if slot is not None}
+        outside = [slot.column for slot in record.run.slots if slot.kind == "value" and slot.column not in spread]
+        if outside and not (desk.own and min(outside) > max(spread)):
+            refuted.add((record.grid, row.block))
+        found[n] = slots
+    return {n: slots for n, slots in found.items() if (cut.records[n].grid, rows[placed[n]].block) not in refuted}

@@ -1,0 +1,121 @@
+"""What a table of an edition looks like to the matcher: its rows of figures in printed order, and where heads say so.
+
+Belongs here: row plans derived from the form. Does not belong here: any text of the form (schemas/forms) or of a file.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import msgspec
+
+from schemas.form import Form, Kind, load_form
+from schemas.rules import load_rules
+
+
+class RowPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of figures. ``cells``, ``kinds`` and ``units`` run over its columns.
+
+    ``total`` is the position of the column that sums the others, -1 where there is none.
+    """
+
+    id: str
+    block: str
+    label: str
+    columns: tuple[str, ...]
+    cells: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    units: tuple[str, ...]
+    total: int = -1
+
+    @property
+    def width(self) -> int:
+        """How many figures the row has."""
+        return len(self.cells)
+
+
+class TablePlan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One table of an edition: its rows in order. ``beside``: the form prints the rows beside one another."""
+
+    edition: str
+    table: str
+    rows: tuple[RowPlan, ...]
+    beside: bool
+
+    @property
+    def joined(self) -> RowPlan:
+        """All rows as one line of figures, as a table that stands side by side prints them."""
+        return RowPlan(
+            id="",
+            block=self.rows[0].block,
+            label="",
+            columns=tuple(f"{row.id}.{column}" for row in self.rows for column in row.columns),
+            cells=tuple(cell for row in self.rows for cell in row.cells),
+            kinds=tuple(kind for row in self.rows for kind in row.kinds),
+            units=tuple(unit for row in self.rows for unit in row.units),
+        )
+
+    @property
+    def size(self) -> int:
+        """How many cells the table has."""
+        return sum(row.width for row in self.rows)
+
+    def position(self, row: str) -> int:
+        """The row's position. Raises KeyError."""
+        for position, plan in enumerate(self.rows):
+            if plan.id == row:
+                return position
+        raise KeyError(row)
+
+
+Source = Literal["drawn", "counted"]
+
+
+@cache
+def table_plans() -> dict[tuple[str, str], TablePlan]:
+    """The plans of every printed table by (edition, table)."""
+    from schemas.form import editions
+
+    plans: dict[tuple[str, str], TablePlan] = {}
+    for edition in editions():
+        form = load_form(edition)
+        for table in form.tables:
+            if table.arrangement != "text":
+                plans[edition, table.id] = _plan(form, table.id)
+    return plans
+
+
+def _plan(form: Form, identifier: str) -> TablePlan:
+    table = form.table(identifier)
+    rows = []
+    for block in table.blocks:
+        totals = [position for position, column in enumerate(block.columns) if column.total]
+        for row in block.rows:
+            cells = form.cells_of(identifier, block=block.id, row=row.id)
+            rows.append(
+                RowPlan(
+                    id=row.id,
+                    block=block.id,
+                    label=row.label_zh,
+                    columns=tuple(cell.column for cell in cells),
+                    cells=tuple(cell.id for cell in cells),
+                    kinds=tuple(cell.kind for cell in cells),
+                    units=tuple(cell.unit for cell in cells),
+                    total=totals[0] if totals else -1,
+                )
+            )
+    return TablePlan(
+        edition=form.edition, table=identifier, rows=tuple(rows), beside=table.arrangement == "side_by_side"
+    )
+
+
+@cache
+def sums_of(edition: str) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """The equalities within one year of an edition, as (rule id, signed cells that add up to 0)."""
+    return tuple(
+        (rule.id, tuple((term.cell, term.sign) for term in rule.terms))
+        for rule in load_rules(edition).rules
+        if rule.relation == "=" and not rule.across_years and rule.when is None and not rule.unless
+        and rule.constant == 0 and len(rule.terms) > 1
+    )

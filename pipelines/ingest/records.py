@@ -1,0 +1,238 @@
+"""Lines or a stream cut into records: the label texts of a row and the slots of its figures.
+
+Two ways to cut. By lines, a row of a grid (or a line with bars) is one record; by stream, a record runs from one label
+to the next whatever the line ends, for text that has one cell a line. Belongs here: the cutting, and what rows the
+labels name. Does not belong here: choosing among rows (align.py), choosing among slots (windows.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from pipelines.ingest.lines import Line, Slot, label_meanings
+from pipelines.ingest.plan import RowPlan, TablePlan
+from pipelines.ingest.windows import Run
+
+# So many pieces may spell one label, each on a line of its own.
+MOST_PIECES = 4
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of figures as it stands.
+
+    ``row``: the position of the row that the label beside it names, None where there is no such label. ``label``: the
+    text beside it. ``before``: rows whose labels stand alone between the record before and this one, in order.
+    ``groups``: ids of row groups named on the way. ``grid`` and ``line``: where it lies in a grid, -1 in text.
+    """
+
+    row: int | None
+    label: str
+    run: Run
+    before: tuple[int, ...] = ()
+    groups: tuple[str, ...] = ()
+    grid: int = -1
+    line: int = -1
+    at: str = ""
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """All records of a table in reading order. ``after``: rows whose labels stand alone behind the last record.
+
+    ``crumbs``: runs of figures too short for any row of the table, left out.
+    """
+
+    records: tuple[Record, ...]
+    after: tuple[int, ...] = ()
+    crumbs: tuple[Run, ...] = ()
+
+
+class _Cutter:
+    """Collects labels and runs for one table of one edition."""
+
+    def __init__(self, plan: TablePlan, widths: Sequence[int]) -> None:
+        self.plan = plan
+        self.widths = tuple(sorted(set(widths)))
+        self.records: list[Record] = []
+        self.crumbs: list[Run] = []
+        self.before: list[int] = []
+        self.groups: list[str] = []
+        self.texts: list[str] = []
+
+    def row_of(self, text: str) -> int | None:
+        """The row that a text names in this table."""
+        for meaning in label_meanings(text):
+            if meaning.kind == "row" and meaning.table == self.plan.table and meaning.edition == self.plan.edition:
+                return self.plan.position(meaning.id)
+        return None
+
+    def alone(self, row: int | None, text: str) -> int | None:
+        """``row`` for a label without figures; None if the same text heads a column (其他, 总计) and may mean that."""
+        heads = any(
+            meaning.kind == "column" and meaning.table == self.plan.table for meaning in label_meanings(text)
+        )
+        return None if heads else row
+
+    def words(self, slot: Slot) -> None:
+        """A label or words without figures yet. Several pieces may spell one row's label."""
+        for meaning in label_meanings(slot.text):
+            if meaning.kind == "row_group" and meaning.table == self.plan.table:
+                if meaning.edition == self.plan.edition:
+                    self.groups.append(meaning.id)
+        row = self.alone(self.row_of(slot.text), slot.text)
+        self.texts.append(slot.text)
+        for pieces in range(2, MOST_PIECES + 1):
+            if row is not None or len(self.texts) < pieces:
+                break
+            row = self.row_of("".join(self.texts[-pieces:]))
+        if row is not None:
+            self.before.append(row)
+            self.texts.clear()
+
+    def add(self, row: int | None, label: str, run: Run, *, grid: int = -1, line: int = -1, at: str = "") -> None:
+        """A run of figures with the label beside it."""
+        if not run.numbers and row is None:
+            return
+        if len(run.slots) < self.widths[0]:
+            if run.numbers:
+                self.crumbs.append(run)
+                self.before.clear()  # the label was this run's; the next figures must not inherit it
+            return
+        self.records.append(
+            Record(
+                row=row,
+                label=label,
+                run=run,
+                before=tuple(self.before),
+                groups=tuple(self.groups),
+                grid=grid,
+                line=line,
+                at=at,
+            )
+        )
+        self.before.clear()
+        self.groups.clear()
+        self.texts.clear()
+
+    def done(self) -> Cut:
+        return Cut(tuple(self.records), tuple(self.before), tuple(self.crumbs))
+
+
+def by_lines(lines: Iterable[Line], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:
+    """Every line of a grid or text as a record of its own, two when two labels with figures stand on it."""
+    cutter = _Cutter(plan, [row.width for row in rows])
+    for line in lines:
+        if line.prose or line.section:
+            cutter.texts.clear()
+            continue
+        slots = line.slots
+        named = [(n, cutter.row_of(slot.text)) for n, slot in enumerate(slots) if slot.kind == "label"]
+        labels = [(n, row) for n, row in named if row is not None] if not plan.beside or len(rows) > 1 else []
+        if labels:
+            _labelled(line, labels, cutter)
+        else:
+            _unlabelled(line, cutter)
+    return cutter.done()
+
+
+def _labelled(line: Line, labels: list[tuple[int, int]], cutter: _Cutter) -> None:
+    slots = line.slots
+    ahead = slots[: labels[0][0]]
+    if sum(slot.kind == "value" for slot in ahead) > 1:
+        _emit(line, None, "", ahead, cutter)
+    else:  # a single figure in front is a serial number
+        for slot in ahead:
+            if slot.kind in ("label", "words"):
+                cutter.words(slot)
+    ends = [n for n, _ in labels[1:]] + [len(slots)]
+    for (start, row), end in zip(labels, ends, strict=True):
+        body = slots[start + 1 : end]
+        figures = any(slot.kind == "value" for slot in body)
+        blank = all(slot.kind == "empty" for slot in body) and len(body) >= cutter.plan.rows[row].width
+        remarks = any(slot.kind == "words" for slot in body) and line.grid >= 0
+        if figures or remarks or (blank and end == len(slots)):
+            _emit(line, row, slots[start].text, body, cutter)
+        else:
+            cutter.words(slots[start])
+            for slot in body:
+                if slot.kind in ("label", "words"):
+                    cutter.words(slot)
+
+
+def _unlabelled(line: Line, cutter: _Cutter) -> None:
+    """A line without a known row label: words in front, figures behind."""
+    slots = line.slots
+    first = next((n for n, slot in enumerate(slots) if slot.kind == "value"), None)
+    if first is None:
+        for slot in slots:
+            if slot.kind in ("label", "words"):
+                cutter.words(slot)
+        return
+    text = ""
+    start = 0
+    for n, slot in enumerate(slots[:first]):
+        if slot.kind in ("label", "words"):
+            cutter.words(slot)
+            text, start = slot.text, n + 1
+    pieces = [slot.text for slot in slots[:first] if slot.kind in ("label", "words")]
+    row = cutter.row_of("".join(pieces)) if len(pieces) > 1 else None
+    _emit(line, row, text, slots[start:], cutter)
+
+
+def _emit(line: Line, row: int | None, label: str, slots: Sequence[Slot], cutter: _Cutter) -> None:
+    run = Run(tuple(slots), drawn=line.grid >= 0, straight=bool(label))
+    cutter.add(row, label, run, grid=line.grid, line=line.row, at=slots[0].at if slots else line.at)
+
+
+def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:
+    """Runs between labels, line ends ignored. A long run of figures alone is cut into rows of equal width."""
+    cutter = _Cutter(plan, [row.width for row in rows])
+    pending: list[Slot] = []
+    row: int | None = None
+    label = ""
+
+    def close() -> None:
+        nonlocal row, label
+        named, text = row, label
+        row, label = None, ""
+        if not any(slot.kind == "value" for slot in pending):
+            blank = named is not None and len(pending) >= plan.rows[named].width
+            if blank:
+                cutter.add(named, text, Run(tuple(pending)), at=pending[0].at)
+            elif named is not None and cutter.alone(named, text) is not None:
+                cutter.before.append(named)
+            pending.clear()
+            return
+        for part in _chopped(pending, cutter.widths):
+            cutter.add(named, text, Run(tuple(part), straight=bool(text)), at=part[0].at)
+            named, text = None, ""
+        pending.clear()
+
+    for slot in slots:
+        if slot.kind in ("value", "empty"):
+            pending.append(slot)
+            continue
+        found = cutter.row_of(slot.text)
+        close()
+        if found is not None and not (plan.beside and len(rows) == 1):
+            row, label = found, slot.text
+            cutter.texts.clear()
+        else:
+            known = len(cutter.before)
+            cutter.words(slot)
+            label = slot.text if slot.kind == "words" else ""
+            if len(cutter.before) > known:  # the pieces so far spell a row's label: figures may follow directly
+                row, label = cutter.before.pop(), slot.text
+    close()
+    return cutter.done()
+
+
+def _chopped(slots: list[Slot], widths: tuple[int, ...]) -> list[list[Slot]]:
+    """A run of several full rows without labels between them, as rows; only where all rows have one width."""
+    figures = [slot for slot in slots if slot.kind != "empty"]
+    width = widths[0]
+    if len(widths) == 1 and len(figures) > width and len(figures) % width == 0:
+        if len(figures) == len(slots) or all(slot.kind == "empty" for slot in slots[len(figures) :]):
+            return [figures[n : n + width] for n in range(0, len(figures), width)]
+    return [slots]

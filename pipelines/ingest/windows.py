@@ -1,0 +1,154 @@
+"""Which slots behind a label are the row's figures, where blanks and padding look alike.
+
+A row of ``width`` figures lies in neighbouring slots, holds every slot that is not empty, and keeps their order. Full
+rows have one such window. A row with blanks at its ends may have several: then the other rows of the same table tell
+where figures begin, and where they do not, the sum of the row may; what stays open stays unread.
+
+Belongs here: windows and the patterns of a table. Does not belong here: which row it is (align.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import combinations
+
+import msgspec
+
+from pipelines.ingest.lines import Slot
+from pipelines.ingest.normalise import read_value
+from pipelines.ingest.plan import RowPlan
+
+# So many rows must agree before their pattern is believed for a row that could lie in several ways.
+ENOUGH = 3
+
+
+class Run(msgspec.Struct, frozen=True):
+    """The slots of one record: everything behind its label up to the next label or the end of its line.
+
+    ``drawn``: slots have true grid columns. ``straight``: the label stands directly before the run.
+    """
+
+    slots: tuple[Slot, ...]
+    drawn: bool = False
+    straight: bool = True
+
+    def starts(self, width: int) -> tuple[int, ...]:
+        """Where a window of ``width`` slots can begin so that it holds every slot that is not empty."""
+        filled = [position for position, slot in enumerate(self.slots) if slot.kind != "empty"]
+        last = len(self.slots) - width
+        if not filled:
+            return tuple(range(max(last + 1, 0)))
+        return tuple(start for start in range(max(last + 1, 0)) if start <= filled[0] and filled[-1] < start + width)
+
+    @property
+    def numbers(self) -> int:
+        """How many slots are not empty."""
+        return sum(slot.kind != "empty" for slot in self.slots)
+
+
+class Patterns(msgspec.Struct, frozen=True):
+    """Where the figures of a table's rows begin: at a grid column, so far behind the label, so far from the end.
+
+    Each is None where the rows do not agree on it or too few of them tell.
+    """
+
+    column: int | None = None
+    behind: int | None = None
+    before_end: int | None = None
+
+    def at(self, run: Run, width: int) -> list[int | None]:
+        """The begin that each known pattern gives for a run; None where it gives none."""
+        found: list[int | None] = []
+        if self.column is not None and run.drawn:
+            found.append(next((n for n, slot in enumerate(run.slots) if slot.column == self.column), None))
+        if self.behind is not None and run.straight:
+            found.append(self.behind)
+        if self.before_end is not None:
+            found.append(len(run.slots) - self.before_end - width)
+        return found
+
+
+def _one(values: list[int]) -> int | None:
+    return values[0] if len(values) >= ENOUGH and len(set(values)) == 1 else None
+
+
+def learn(runs: Iterable[tuple[Run, int]]) -> Patterns:
+    """The patterns on which all runs with a single window agree. ``runs``: each with its width."""
+    columns: list[int] = []
+    behind: list[int] = []
+    ends: list[int] = []
+    for run, width in runs:
+        starts = run.starts(width)
+        if len(starts) != 1 or not run.numbers:
+            continue
+        if run.drawn:
+            columns.append(run.slots[starts[0]].column)
+        if run.straight:
+            behind.append(starts[0])
+        ends.append(len(run.slots) - starts[0] - width)
+    return Patterns(_one(columns), _one(behind), _one(ends))
+
+
+def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tuple[Slot, ...] | None:
+    """The slots of the row's figures, or None where more than one reading is left.
+
+    ``patterns`` are the table's own, ``borrowed`` those of another table of the same file, for want of own ones.
+    """
+    starts = run.starts(row.width)
+    if not starts:
+        return None
+    windows = {start: run.slots[start : start + row.width] for start in starts}
+    if run.numbers in (0, row.width):
+        return windows[starts[0]]  # all blank, or all given: every window says the same
+    told = patterns.at(run, row.width) or [
+        start for start in (borrowed.behind,) if start is not None and run.straight
+    ]
+    if told:
+        if len(set(told)) == 1 and told[0] in windows:
+            chosen = windows[told[0]]
+            return chosen if len(patterns.at(run, row.width)) > 1 or not _shifted(chosen, row) else None
+        return None
+    if len(windows) == 1:
+        chosen = windows[starts[0]]
+        return None if _shifted(chosen, row) else chosen
+    balanced = [window for window in windows.values() if _balance(_values(window, row), row)]
+    return balanced[0] if len(balanced) == 1 and _total_given(balanced[0], row) else None
+
+
+def _values(window: Sequence[Slot], row: RowPlan) -> list[Decimal | None]:
+    return [
+        read_value(slot.text, kind, unit, slot.number).value
+        for slot, kind, unit in zip(window, row.kinds, row.units, strict=True)
+    ]
+
+
+def _total_given(window: Sequence[Slot], row: RowPlan) -> bool:
+    return row.total >= 0 and _values(window, row)[row.total] is not None
+
+
+def _balance(values: Sequence[Decimal | None], row: RowPlan) -> bool:
+    """Whether the row's total, where it has one and it is given, is the sum of the others (blanks counting nothing)."""
+    if row.total < 0 or values[row.total] is None:
+        return False
+    parts = sum((value or Decimal(0) for position, value in enumerate(values) if position != row.total), Decimal(0))
+    return values[row.total] == parts
+
+
+def _shifted(window: Sequence[Slot], row: RowPlan) -> bool:
+    """Whether the figures would add up in another place although they do not here: a blank may have been lost."""
+    if row.total < 0:
+        return False
+    values = _values(window, row)
+    given = [value for value in values if value is not None]
+    if _balance(values, row) or not given:
+        return False
+    for places in combinations(range(row.width), len(given)):
+        if row.total not in places:
+            continue
+        other: list[Decimal | None] = [None] * row.width
+        for place, value in zip(places, given, strict=True):
+            other[place] = value
+        if _balance(other, row) and other != values:
+            return True
+    return False
