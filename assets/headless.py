@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import dagster as dg
 import msgspec
@@ -108,9 +108,13 @@ def _counts(data: str, region: str, year: int) -> Counts:
     return Counts(**counts)
 
 
+def _said(evaluation: dg.AssetCheckEvaluation, language: int) -> str:
+    return str(evaluation.metadata[REASON[language]].value)
+
+
 def _outcome(result: dg.ExecuteInProcessResult, data: str, region: str, year: int) -> Outcome:
     failed = [
-        (evaluation.check_name, *(str(evaluation.metadata[name].value) for name in REASON))
+        (evaluation.check_name, _said(evaluation, 0), _said(evaluation, 1))
         for evaluation in result.get_asset_check_evaluations()
         if evaluation.blocking and not evaluation.passed
     ]
