@@ -16,15 +16,15 @@ from pipelines.ingest.readers.container import damaged, hostile
 from pipelines.ingest.readers.flow import Flow, is_data
 from pipelines.ingest.readers.xmlparts import declares_entities
 
-_SILENT = frozenset(
-    ("head script style noscript template iframe object embed svg canvas audio video math button datalist ").split()  # noqa: SIM905  (a list of so many words reads better so)
-)
-_BLOCKS = frozenset(
-    (
-        "address article aside blockquote body caption center dd details dialog div dl dt fieldset "
-        "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu nav ol "
-        "p pre section summary ul option "
-    ).split()  # noqa: SIM905  (a list of so many words reads better so)
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SILENT = _names("head script style noscript template iframe object embed svg canvas audio video math button datalist")
+_BLOCKS = _names(
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu nav ol p pre section summary ul option"
 )
 _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all|font-size\s*:\s*0(?:px|pt|em|%)?\s*(?:;|$)",
