@@ -19,7 +19,7 @@ from docx.document import Document as DocxDocument
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
-from docx.table import _Cell
+from docx.table import Table, _Cell
 
 from pipelines.layout import SUPPLEMENT_PREFIX, Drawing
 from pipelines.sample.report import Heading, Plain, Report
@@ -28,6 +28,7 @@ from schemas.findings import number_text
 CREATED = datetime.datetime(2021, 1, 1, tzinfo=datetime.UTC)
 ZIP_MOMENT = (1980, 1, 1, 0, 0, 0)
 TABLE_SIZE = 8
+PRINT_WIDTH = Cm(17)  # of A4 between the margins
 TIDY_COLUMNS = ("region", "year", "body", "cell", "value", "note")
 
 
@@ -50,8 +51,22 @@ def _write(cell: _Cell, text: str, *, centred: bool) -> None:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
 
 
+def _widths(table: Table, drawing: Drawing) -> None:
+    """Room for the words: label columns wider than figure columns, the innermost the widest."""
+    labels = min(box.column for box in drawing.boxes if box.role == "cell")
+    weights = [2] * (labels - 1) + [5] * min(labels, 1) + [2] * (drawing.columns - labels)
+    if labels > 1:
+        weights[labels:] = [1] * (drawing.columns - labels)
+    table.autofit = False
+    for column, weight in zip(table.columns, weights, strict=True):
+        column.width = PRINT_WIDTH * weight // sum(weights)
+        for cell in column.cells:
+            cell.width = column.width
+
+
 def _docx_drawing(document: DocxDocument, drawing: Drawing, figures: Mapping[str, str]) -> None:
     table = document.add_table(drawing.rows, drawing.columns, style="Table Grid")
+    _widths(table, drawing)
     grid = [row.cells for row in table.rows]
     for box in drawing.boxes:
         cell = grid[box.row][box.column]
@@ -77,7 +92,9 @@ def docx(report: Report) -> bytes:
     document.add_paragraph(f"（{report.note}）")
     for part in report.parts:
         if isinstance(part, Heading):
-            document.add_paragraph().add_run(part.text).bold = True
+            paragraph = document.add_paragraph()
+            paragraph.paragraph_format.space_before = Pt(8)
+            paragraph.add_run(part.text).bold = True
         elif isinstance(part, str):
             paragraph = document.add_paragraph(part)
             paragraph.paragraph_format.first_line_indent = Pt(24)
