@@ -34,14 +34,14 @@ def previous_submissions(data: str, regions: str, partition: Partition, workers:
     except KeyError:
         return pl.DataFrame(schema=wide_types(partition.form, partition.rules))
     form, rules = load_form(edition), load_rules(edition)
-    received = [msgspec.structs.asdict(entry) for entry in receive(data, partition.code, year, keep=False)]
+    received = [msgspec.structs.asdict(entry) for entry in receive(data, partition.code, year)]
     files = pl.DataFrame(
         [{"region": partition.code, "year": year, **row} for row in received],
         schema=tidy_types("received_files"),
         orient="row",
     )
     decisions: Decisions = load_decisions(Path(regions), partition.code, year)
-    reads = read_received(data, partition.code, year, files, workers)
+    reads = read_received(data, files, workers)
     folders = dict(zip(files["file"], files["folder_body"], strict=True))
     settled = settle_submissions(reads, folders, partition.region, year, form, rules, decisions, {})
     found = judge_submissions(settled.frame, reads, partition.region, year, form, rules, {}, has_history=True)

@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -55,14 +55,19 @@ def inbox_path(data: Place, region: str, year: int) -> UPath:
     return place(data) / "inbox" / _part(region) / str(year)
 
 
+def received_folder(data: Place) -> UPath:
+    """Where originals are kept: ``DATA/received``."""
+    return place(data) / "received"
+
+
 def received_path(data: Place, digest: str) -> UPath:
     """Where an original is kept byte for byte: ``DATA/received/<sha256>``."""
-    return place(data) / "received" / _part(digest)
+    return received_folder(data) / _part(digest)
 
 
 def manifest_path(data: Place, region: str, year: int) -> UPath:
     """The manifest of first sights: ``DATA/received/manifest-<region>-<year>.json``."""
-    return place(data) / "received" / f"manifest-{_part(region)}-{year}.json"
+    return received_folder(data) / f"manifest-{_part(region)}-{year}.json"
 
 
 def tables_path(data: Place) -> UPath:
@@ -135,6 +140,42 @@ def write_atomic(path: Place, data: bytes) -> None:
             partial.unlink()
         raise
     sync_folder(target.parent)
+
+
+@contextmanager
+def incoming(folder: Place) -> Iterator[tuple[Callable[[bytes], object], Callable[[Place], None]]]:
+    """Write a file of any size whose name is known only at its end, such as the hash of its bytes.
+
+        yield pieces.append, lambda path: None if place(path).exists() else write_atomic(path, b"".join(pieces))
+    stands there already. Without ``keep`` nothing is left. Raises OSError.
+    """
+    here = local(folder)
+    if here is None:
+        pieces: list[bytes] = []
+
+        def put(path: Place) -> None:
+            if not place(path).exists():
+                write_atomic(path, b"".join(pieces))
+
+        yield pieces.append, put
+        return
+    here.mkdir(parents=True, exist_ok=True)
+    partial = here / f".incoming.{secrets.token_hex(6)}{PARTIAL}"
+    try:
+        with partial.open("xb") as file:
+
+            def keep(path: Place) -> None:
+                target = Path(place(path).path)
+                if target.exists():
+                    return
+                file.flush()
+                os.fsync(file.fileno())
+                partial.replace(target)
+                sync_folder(target.parent)
+
+            yield file.write, keep
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def link_atomic(path: Path, target: str) -> None:

@@ -10,15 +10,25 @@ the number of the look at the inbox that first saw it. Files first seen in one l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterator
 
 import msgspec
 from upath import UPath
 
-from pipelines.storage import inbox_path, manifest_path, received_path, write_atomic
+from pipelines.storage import (
+    inbox_path,
+    incoming,
+    local,
+    manifest_path,
+    received_folder,
+    received_path,
+    write_atomic,
+)
 
 # Files that programs leave beside a document while it is open, or that a file manager makes for itself.
 PASSING_NAMES = ("~$", ".~", "._")
+PIECE = 1024 * 1024
 PASSING_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -41,7 +51,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ReceivedFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file now in the inbox. ``folder_body`` is its first sub-folder's name, None for a flat file.
 
-    ``link``: a symbolic link; it is not followed, its target's path stands in for its bytes.
+    ``special``: what it is if it is no plain file (a link, a pipe ...); it is not opened, nothing of it is kept.
     """
 
     file: str
@@ -49,7 +59,7 @@ class ReceivedFile(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     bytes: int
     file_sha256: str
-    link: bool = False
+    special: str | None = None
 
 
 def passing(name: str) -> bool:
@@ -57,18 +67,42 @@ def passing(name: str) -> bool:
     return name in PASSING_FILES or name.startswith(PASSING_NAMES)
 
 
-def _files(root: UPath, folder: UPath) -> Iterator[tuple[str, UPath]]:
+def _files(root: UPath, folder: UPath) -> Iterator[tuple[str, UPath, str | None]]:
+    """Every file below ``folder``: its path below ``root``, its place, and what it is if it is no plain file.
+
+    A name that is not valid text is shown with its bytes escaped, so that it can be written down.
+    """
     for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if passing(path.name):
             continue
-        if path.is_dir() and not _is_link(path):
+        special = _special(path)
+        if special is None and path.is_dir():
             yield from _files(root, path)
         else:
-            yield path.path[len(root.path) :].lstrip("/"), path
+            name = path.path[len(root.path) :].lstrip("/")
+            yield name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), path, special
 
 
-def _is_link(path: UPath) -> bool:
-    return bool(getattr(path, "is_symlink", lambda: False)())
+def _special(path: UPath) -> str | None:
+    here = local(path)
+    if here is None:
+        return None
+    mode = here.lstat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    return "link" if stat.S_ISLNK(mode) else "device"
+
+
+def _take_in(path: UPath, data: str) -> tuple[str, int]:
+    """Keep a file's bytes as an original, in pieces, and return their SHA-256 and number."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file, incoming(received_folder(data)) as (write, keep):
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            size += len(piece)
+            write(piece)
+        keep(received_path(data, digest.hexdigest()))
+    return digest.hexdigest(), size
 
 
 def read_manifest(data: str, region: str, year: int) -> Manifest:
@@ -79,11 +113,10 @@ def read_manifest(data: str, region: str, year: int) -> Manifest:
     return msgspec.json.decode(path.read_bytes(), type=Manifest)
 
 
-def receive(data: str, region: str, year: int, *, keep: bool = True) -> list[ReceivedFile]:
-    """Take in the inbox of a region and year: keep new originals, extend the manifest, return what is there now.
+def receive(data: str, region: str, year: int) -> list[ReceivedFile]:
+    """Take in the inbox of a region and year: keep originals, extend the manifest, return what is there now.
 
-    Files are in name order. ``keep`` False looks without keeping anything (last year's figures); such files count as
-    having arrived in the order of the manifest as far as it knows them, else together.
+    Files are in name order. What was hashed is what is kept and read later, even if the file changes meanwhile.
     """
     root = inbox_path(data, region, year)
     if not root.exists():
@@ -93,39 +126,23 @@ def receive(data: str, region: str, year: int, *, keep: bool = True) -> list[Rec
     look = manifest.looks + 1
     new: list[Sight] = []
     found: list[ReceivedFile] = []
-    for name, path in _files(root, root):
-        link = _is_link(path)
-        content = str(path.readlink()).encode() if link else path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
+    for name, path, special in _files(root, root):
+        digest, size = (hashlib.sha256(special.encode()).hexdigest(), 0) if special else _take_in(path, data)
         if (name, digest) not in known:
             known[name, digest] = look
-            new.append(Sight(name, digest, len(content), look))
-        original = received_path(data, digest)
-        if keep and not link and not original.exists():
-            write_atomic(original, content)
+            new.append(Sight(name, digest, size, look))
         parts = name.split("/")
         found.append(
             ReceivedFile(
                 file=name,
                 folder_body=parts[0] if len(parts) > 1 else None,
                 sequence=known[name, digest],
-                bytes=len(content),
+                bytes=size,
                 file_sha256=digest,
-                link=link,
+                special=special,
             )
         )
-    if keep and new:
+    if new:
         text = msgspec.json.format(msgspec.json.encode(Manifest(look, manifest.sights + tuple(new))), indent=1)
         write_atomic(manifest_path(data, region, year), text)
     return found
-
-
-def original_bytes(data: str, received: ReceivedFile, region: str, year: int) -> bytes:
-    """The bytes of a received file: the kept original, else the file in the inbox."""
-    kept = received_path(data, received.file_sha256)
-    return kept.read_bytes() if kept.exists() else (inbox_path(data, region, year) / received.file).read_bytes()
-
-
-def folders(received: Sequence[ReceivedFile]) -> dict[str, str | None]:
-    """The sub-folder of each file, by file."""
-    return {entry.file: entry.folder_body for entry in received}

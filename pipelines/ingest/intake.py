@@ -1,4 +1,4 @@
-"""Received files become read files: each through the sandbox, links and vanished originals answered openly.
+"""Received files become read files: each through the sandbox, whatever is no plain file answered openly.
 
 Belongs here: which bytes of which received file are read. Does not belong here: reading (read.py), limits (sandbox.py).
 """
@@ -7,28 +7,44 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.ingest.inbox import ReceivedFile, original_bytes
+from pipelines.ingest.declined import Declined, decline
+from pipelines.ingest.inbox import ReceivedFile
+from pipelines.ingest.limits import DEFAULT_LIMITS
 from pipelines.ingest.sandbox import read_each
-from schemas.findings import make_finding
+from pipelines.ingest.taking import oversized
+from pipelines.storage import received_path
 from schemas.intake import ReadFile
 
-
-def _entry(row: dict[str, object]) -> ReceivedFile:
-    return ReceivedFile(**row)  # type: ignore[arg-type]
+SPECIAL = {"link": ("符号链接", "a symbolic link"), "device": ("管道或设备", "a pipe or device")}
 
 
-def read_received(data: str, region: str, year: int, received: pl.DataFrame, workers: int) -> list[ReadFile]:
-    """Read every received file, in the order of the inventory. ``received``: the ``received_files`` table.
+def read_received(data: str, received: pl.DataFrame, workers: int) -> list[ReadFile]:
+    """Read the kept original of every received file, in the order of the inventory (the ``received_files`` table).
 
-    The files of an archive follow one another as ``archive/member``. A symbolic link is not followed: it is a finding,
-    like a file that nothing can be read from.
+    The files of an archive follow one another as ``archive/member``. What is no plain file, or too large, is not read:
+    it is a finding, like a file that nothing can be read from.
     """
-    entries = [_entry(row) for row in received.drop("region", "year").to_dicts()]
-    blobs = [(entry.file, original_bytes(data, entry, region, year)) for entry in entries if not entry.link]
+    entries = [ReceivedFile(**row) for row in received.drop("region", "year").to_dicts()]
+    refused = {entry.file: answer for entry in entries if (answer := _refused(entry))}
+    blobs = [
+        (entry.file, received_path(data, entry.file_sha256).read_bytes())
+        for entry in entries
+        if entry.file not in refused
+    ]
     answers = iter(read_each(blobs, workers=workers))
-    return [read for entry in entries for read in ((_link(entry),) if entry.link else next(answers))]
+    return [
+        read
+        for entry in entries
+        for read in ((_unread(entry, refused[entry.file]),) if entry.file in refused else next(answers))
+    ]
 
 
-def _link(entry: ReceivedFile) -> ReadFile:
-    problem = make_finding("symbolic_link", words={"file": entry.file}, file=entry.file)
-    return ReadFile(file=entry.file, sha256=entry.file_sha256, format="unknown", problems=(problem,))
+def _refused(entry: ReceivedFile) -> Declined | None:
+    if entry.special:
+        zh, en = SPECIAL[entry.special]
+        return decline("not_a_file", entry.file, found=zh, found_en=en)
+    return oversized(entry.file, entry.bytes, DEFAULT_LIMITS) if entry.bytes > DEFAULT_LIMITS.file_bytes else None
+
+
+def _unread(entry: ReceivedFile, why: Declined) -> ReadFile:
+    return ReadFile(file=entry.file, sha256=entry.file_sha256, format="unknown", problems=(why.finding,))
