@@ -146,8 +146,8 @@ def write_atomic(path: Place, data: bytes) -> None:
 def incoming(folder: Place) -> Iterator[tuple[Callable[[bytes], object], Callable[[Place], None]]]:
     """Write a file of any size whose name is known only at its end, such as the hash of its bytes.
 
-        yield pieces.append, lambda path: None if place(path).exists() else write_atomic(path, b"".join(pieces))
-    stands there already. Without ``keep`` nothing is left. Raises OSError.
+    Yields ``write(piece)`` and ``keep(path)``; ``keep`` puts the whole file at ``path``, in the same storage, unless
+    one stands there already. Without ``keep`` nothing is left. Raises OSError.
     """
     here = local(folder)
     if here is None:
