@@ -12,6 +12,7 @@ from collections import Counter
 from pipelines.ingest.declined import Declined, decline
 from pipelines.ingest.decoding import decode, encoding_of
 from pipelines.ingest.document import Format
+from pipelines.ingest.limits import MAX_TEXT_BYTES, MIB
 from pipelines.ingest.readers.container import Container
 from pipelines.ingest.readers.ole import MAGIC as OLE
 from pipelines.ingest.readers.ole import root_streams, word_is_encrypted
@@ -32,11 +33,12 @@ _FOREIGN = (
     (b"MIME-Version:", "单个文件网页（mht）", "a web archive (mht)"),
 )
 _WORD_PART = re.compile(r"word/document\d*\.xml")
+# Searches on foreign text are single passes: a pattern that can go back over what it matched invites hostile input.
 _HTML_START = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|table|div|p|meta|span|center|article|h[1-6])\b",
-    re.IGNORECASE | re.DOTALL,
+    r"<(?:!doctype\s+html|html|head|body|table|div|p|meta|span|center|article|h[1-6])\b", re.IGNORECASE
 )
-_HTML_TABLE = re.compile(r"<table\b.*?<t[dh]\b", re.IGNORECASE | re.DOTALL)
+_TABLE = re.compile(r"<table\b", re.IGNORECASE)
+_TABLE_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]\d-])')
 _WORD_XML = re.compile(r"<\?mso-application\s+progid=\"Word|<w:wordDocument\b|<pkg:package\b")
 _SHEET_XML = re.compile(r"<\?mso-application\s+progid=\"Excel|urn:schemas-microsoft-com:office:spreadsheet")
@@ -71,6 +73,15 @@ def recognise(data: bytes, name: str) -> Format:
     for signature, zh, en in _FOREIGN:
         if data.startswith(signature):
             raise decline("unsupported_format", name, found=zh, found_en=en)
+    if len(data) > MAX_TEXT_BYTES:
+        raise decline(
+            "too_large",
+            name,
+            found=f"{len(data) // MIB} MiB 的文字",
+            found_en=f"{len(data) // MIB} MiB of text",
+            limit=f"{MAX_TEXT_BYTES // MIB} MiB",
+            limit_en=f"{MAX_TEXT_BYTES // MIB} MiB",
+        )
     if not encoding_of(data):
         raise decline("unsupported_format", name, found="无法识别的文件", found_en="a file of unknown format")
     return _textual(decode(data, name), name)
@@ -145,7 +156,7 @@ def _textual(text: str, name: str) -> Format:
             return "doc"
         if _SHEET_XML.search(head) and "<html" not in head.lower():
             return "xls"
-    if _HTML_START.match(head) or _HTML_TABLE.search(text[:500_000]):
+    if _HTML_START.match(head, _first_tag(head)) or _has_table(text[:500_000]):
         return "html"
     if head.lstrip().startswith("<?xml"):
         raise decline("unsupported_format", name, found="XML 文件", found_en="an XML file")
@@ -154,6 +165,28 @@ def _textual(text: str, name: str) -> Format:
     if sum(character < " " and character not in "\t\r\n\f\v" for character in head) * 100 > len(head):
         raise decline("unsupported_format", name, found="无法识别的文件", found_en="a file of unknown format")
     return "csv" if separator(text) else "text"
+
+
+def _first_tag(head: str) -> int:
+    """Where the first tag stands, behind white space, comments and an XML declaration."""
+    position = 0
+    while True:
+        while position < len(head) and head[position].isspace():
+            position += 1
+        if head.startswith("<!--", position):
+            end = head.find("-->", position)
+        elif head.startswith("<?", position):
+            end = head.find(">", position)
+        else:
+            return position
+        if end < 0:
+            return position
+        position = head.index(">", end) + 1
+
+
+def _has_table(text: str) -> bool:
+    table = _TABLE.search(text)
+    return bool(table and _TABLE_CELL.search(text, table.end()))
 
 
 def separator(text: str) -> str:
@@ -168,7 +201,7 @@ def separator(text: str) -> str:
         fields = {field.strip().strip('"').lower() for field in lines[0].lstrip("\ufeff").split(mark)}
         if {"cell", "value"} <= fields:
             return mark
-    if len(lines) < 3 or any(mark not in "".join(lines[:20]) for mark in ","):
+    if len(lines) < 3 or "," not in "".join(lines[:20]):
         return ""
     try:
         widths = [len(row) for row in csv.reader(lines[: 60 if len(text) <= _HEAD else -1])]

@@ -11,8 +11,22 @@ from typing import Literal
 import msgspec
 
 Format = Literal[
-    "xlsx", "xls", "xlsb", "ods", "docx", "doc", "wps", "rtf", "odt",
-    "html", "pdf", "text", "csv", "json", "zip", "unknown",
+    "xlsx",
+    "xls",
+    "xlsb",
+    "ods",
+    "docx",
+    "doc",
+    "wps",
+    "rtf",
+    "odt",
+    "html",
+    "pdf",
+    "text",
+    "csv",
+    "json",
+    "zip",
+    "unknown",
 ]
 
 
@@ -68,11 +82,8 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A file in reading order. In plain text every line is a Paragraph, verbatim with its pipes and tabs (blank lines
-    too): whether a line end ends a row is for the matcher to say. Grids may stand beside such lines for a reader's own
-    use; where lines with pipes or tabs are present, the matcher takes those and leaves the grids of a text aside.
-
-    ``marks`` are the hidden marks of our own workbook (see pipelines/layout.py), else {}.
+    """A file in reading order. ``marks`` are the hidden marks of our own workbook (see pipelines/layout.py) or what a
+    tidy file states about the whole return, else {}.
 
     ``tidy`` holds (cell id, raw text, address) triples of a csv or json in our own tidy form, which names its cells.
     """

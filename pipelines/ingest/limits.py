@@ -47,6 +47,8 @@ MAX_ROWS = 5000
 MAX_COLUMNS = 512
 MAX_POSITIONS = 200_000  # positions covered in one document
 MAX_TEXT = 8_000_000  # characters of one document
+MAX_TEXT_BYTES = 24 * MIB  # of a file that is all text: three bytes a character
+MAX_LINES = 50_000
 MAX_DEPTH = 200  # nesting of elements
 MAX_PAGES = 80
 

@@ -10,6 +10,7 @@ import zipfile
 from pipelines.ingest.declined import decline, safe_name
 from pipelines.ingest.limits import MAX_ARCHIVE_FILES, MAX_PART, MAX_UNPACKED
 from pipelines.ingest.readers.container import Container, hostile
+from pipelines.ingest.readers.spans import too_many
 
 _UTF8_NAME = 0x800
 _UNIX_LINK = 0o120000
@@ -29,14 +30,7 @@ def members(data: bytes, name: str) -> list[tuple[str, bytes]]:
     if not chosen:
         raise decline("empty_file", name)
     if len(chosen) > MAX_ARCHIVE_FILES:
-        raise decline(
-            "too_large",
-            name,
-            found=f"有 {len(chosen)} 个文件",
-            found_en=f"{len(chosen)} files",
-            limit=f"{MAX_ARCHIVE_FILES} 个",
-            limit_en=f"{MAX_ARCHIVE_FILES} files",
-        )
+        raise too_many(name, len(chosen), MAX_ARCHIVE_FILES, "个文件", "files")
     if sum(info.file_size for info in chosen) > MAX_UNPACKED:
         raise hostile(name, "解压后过大", "it unpacks to too much")
     found: list[tuple[str, bytes]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pipelines.ingest.declined import decline
 from pipelines.ingest.document import Grid, Paragraph
 from pipelines.ingest.limits import MAX_DEPTH, MAX_TEXT
-from pipelines.ingest.readers.spans import Budget, Spanned
+from pipelines.ingest.readers.spans import Budget, Spanned, too_many
 
 
 class Flow:
@@ -28,6 +28,7 @@ class Flow:
         if not text.strip():
             return
         self._weigh(len(text))
+        self.budget.take(1, 1)
         self._paragraphs += 1
         self.items.append(Paragraph(text=text, at=at or f"第{self._paragraphs}段"))
 
@@ -51,14 +52,7 @@ class Flow:
     def _weigh(self, length: int) -> None:
         self._length += length
         if self._length > MAX_TEXT:
-            raise decline(
-                "too_large",
-                self.name,
-                found=f"文字超过 {MAX_TEXT} 字",
-                found_en=f"more than {MAX_TEXT} characters",
-                limit=f"{MAX_TEXT} 字",
-                limit_en=f"{MAX_TEXT} characters",
-            )
+            raise too_many(self.name, self._length, MAX_TEXT, "字", "characters")
 
 
 def is_data(rows: int, widest: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lxml import etree
 
+from pipelines.ingest.declined import decline
 from pipelines.ingest.document import Document, Grid
 from pipelines.ingest.limits import MAX_POSITIONS
 from pipelines.ingest.readers.container import Container, damaged
@@ -47,6 +48,8 @@ def read(data: bytes, name: str) -> Document:
         grid = sheet_grid(title, cells, merges, budget)
         if grid:
             grids.append(grid)
+    if not grids:
+        raise decline("empty_file", name)
     return Document(format="ods", items=tuple(grids), marks=marks)
 
 

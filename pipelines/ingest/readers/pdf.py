@@ -20,7 +20,7 @@ from pipelines.ingest.declined import decline
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
 from pipelines.ingest.limits import MAX_PAGES
 from pipelines.ingest.readers.container import damaged
-from pipelines.ingest.readers.spans import Budget
+from pipelines.ingest.readers.spans import Budget, too_many
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in points
 _NEAR = 3.0  # points within which two ruled lines are one
@@ -45,14 +45,7 @@ def _read(pdf: Any, name: str) -> Document:  # noqa: ANN401  (pdfplumber ships n
     if not pdf.pages:
         raise damaged(name, "PDF 没有页面", "it has no pages")
     if len(pdf.pages) > MAX_PAGES:
-        raise decline(
-            "too_large",
-            name,
-            found=f"有 {len(pdf.pages)} 页",
-            found_en=f"{len(pdf.pages)} pages",
-            limit=f"{MAX_PAGES} 页",
-            limit_en=f"{MAX_PAGES} pages",
-        )
+        raise too_many(name, len(pdf.pages), MAX_PAGES, "页", "pages")
     budget = Budget(name)
     items: list[Paragraph | Grid] = []
     pictured = False

@@ -29,12 +29,12 @@ class Budget:
 
 
 def too_many(name: str, found: int, limit: int, unit: str, unit_en: str) -> Declined:
-    """The answer to a table larger than any return."""
+    """The answer to a table or text larger than any return."""
     return decline(
         "too_large",
         name,
-        found=f"表格有 {found} {unit}",
-        found_en=f"a table has {found} {unit_en}",
+        found=f"有 {found} {unit}",
+        found_en=f"{found} {unit_en}",
         limit=f"{limit} {unit}",
         limit_en=f"{limit} {unit_en}",
     )

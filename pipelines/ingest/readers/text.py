@@ -14,32 +14,25 @@ from __future__ import annotations
 
 import re
 
-from pipelines.ingest.declined import decline
 from pipelines.ingest.decoding import decode
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
-from pipelines.ingest.limits import MAX_TEXT
-from pipelines.ingest.readers.spans import Budget
+from pipelines.ingest.limits import MAX_LINES, MAX_TEXT
+from pipelines.ingest.readers.spans import Budget, too_many
 
 _LINE_END = re.compile(r"\r\n|\r|\n|\f")
-_RULER = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _PIPE = re.compile(r"(?<!\\)\|")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_TITLE = re.compile(r"\s{0,3}#{1,6}\s+|\s{0,3}\*\*.*\*\*\s*$")
+_TITLE = re.compile(r"\s{0,3}#{1,6}\s")
 
 
 def read(data: bytes, name: str) -> Document:
     """Read a text. Raises Declined: no encoding fits, too long."""
     text = decode(data, name)
-    if len(text) > MAX_TEXT:
-        raise decline(
-            "too_large",
-            name,
-            found=f"文字超过 {MAX_TEXT} 字",
-            found_en=f"more than {MAX_TEXT} characters",
-            limit=f"{MAX_TEXT} 字",
-            limit_en=f"{MAX_TEXT} characters",
-        )
     lines = _LINE_END.split(text.rstrip("\r\n\f"))
+    if len(text) > MAX_TEXT:
+        raise too_many(name, len(text), MAX_TEXT, "字", "characters")
+    if len(lines) > MAX_LINES:
+        raise too_many(name, len(lines), MAX_LINES, "行", "lines")
     budget = Budget(name)
     items: list[Paragraph | Grid] = []
     position = 0
@@ -66,6 +59,10 @@ def _kind(line: str) -> str:
     return "|" if _PIPE.search(line) and not _TITLE.match(line) else ""
 
 
+def _is_ruler(line: str) -> bool:
+    return "-" in line and not line.strip("|:- \t")
+
+
 def _fields(line: str) -> list[str]:
     inner = line.strip()
     inner = inner.removeprefix("|")
@@ -79,7 +76,7 @@ def _rows(lines: list[str], kind: str) -> list[tuple[int, list[str]]] | None:
     if kind == "\t":
         rows = [(number, line.split("\t")) for number, line in enumerate(lines)]
         return rows if len(rows) > 1 or sum(map(bool, rows[0][1])) > 2 else None
-    kept = [(number, line) for number, line in enumerate(lines) if not _RULER.fullmatch(line)]
+    kept = [(number, line) for number, line in enumerate(lines) if not _is_ruler(line)]
     if len(kept) < 2 or any(not line.strip(" \t|") and line.count("|") < 2 for _, line in kept):
         return None
     rows = [(number, _fields(line)) for number, line in kept]

@@ -87,6 +87,8 @@ def _read(data: bytes, name: str, kind: Literal["xlsx", "xlsb", "xls"], notes: d
         grid = sheet_grid(about.name, cells, sheet.merged_cell_ranges or [], budget)
         if grid:
             grids.append(grid)
+    if not grids:
+        raise decline("empty_file", name)
     return Document(format=kind, items=tuple(grids), marks=marks)
 
 
