@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from pipelines.publish.arrow import TYPES
 from pipelines.publish.package import SUMS, PackageError, read_sums
-from pipelines.publish.tables import read_csv, read_parquet
+from pipelines.publish.tables import UNREADABLE, read_csv, read_parquet
 from pipelines.storage import sha256
 from schemas.descriptor import DESCRIPTOR, FIELD_TYPES, descriptor_problems
 from schemas.findings import Finding, make_finding
@@ -153,7 +153,7 @@ def read_tables(
         try:
             table = read_parquet(files[path])
             problem = _type_problem(table, resource["schema"]["fields"])
-        except (pa.ArrowException, OSError) as error:
+        except UNREADABLE as error:
             problem = _short(error)
         if problem:
             words = {"file": path, "problem": problem}
@@ -169,7 +169,7 @@ def check_csv(files: Mapping[str, bytes], descriptor: Mapping[str, Any]) -> tupl
     frictionless gets a descriptor of the CSV twins alone, whose paths lie in a folder that we wrote: it follows no
     other path and no address.
     """
-    from frictionless import Package, system
+    from frictionless import FrictionlessException, Package, system
 
     parts = [resource for resource in descriptor["resources"] if resource["format"] == "csv"]
     parts = [resource for resource in parts if resource["path"] in files]
@@ -182,15 +182,16 @@ def check_csv(files: Mapping[str, bytes], descriptor: Mapping[str, Any]) -> tupl
             name = f"{position}.csv"
             Path(folder, name).write_bytes(files[resource["path"]])
             resources.append({key: resource[key] for key in kept if key in resource} | {"path": name})
-        with system.use_context(trusted=False):
-            package = Package.from_descriptor(
-                {"$schema": descriptor["$schema"], "resources": resources}, basepath=folder
-            )
-            report = package.validate(limit_errors=SHOWN)
+        try:
+            with system.use_context(trusted=False):
+                described = {"$schema": descriptor["$schema"], "resources": resources}
+                report = Package.from_descriptor(described, basepath=folder).validate(limit_errors=SHOWN)
+        except FrictionlessException as error:
+            return (_csv_finding(DESCRIPTOR, None, str(error)),)
     if report.valid:
         return ()
     paths = {resource["name"]: resource["path"] for resource in parts}
-    findings = [_csv_finding("datapackage.json", None, error.message) for error in report.errors]
+    findings = [_csv_finding(DESCRIPTOR, None, error.message) for error in report.errors]
     for task in report.tasks:
         path = paths.get(task.name, task.name)
         findings += [_csv_finding(path, getattr(error, "row_number", None), error.message) for error in task.errors]
@@ -237,7 +238,7 @@ def check_twins(release: Release) -> tuple[Finding, ...]:
             continue  # already a finding
         try:
             differs = _difference(parquet, read_csv(release.files[path], parquet.schema))
-        except (pa.ArrowException, OSError) as error:
+        except UNREADABLE as error:
             differs = ("读取", "reading", _short(error), "")
         if differs:
             place_zh, place_en, found, expected = differs

@@ -25,6 +25,8 @@ from schemas.findings import number_text
 
 ROW_GROUP = 20_000  # small enough that a browser can fetch one group of a large table
 BOM = b"\xef\xbb\xbf"
+# What reading damaged or hostile bytes may raise.
+UNREADABLE = (pa.ArrowException, OSError, ValueError, MemoryError)
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -60,8 +62,10 @@ def _unsigned(data: bytes, version: bytes) -> bytes:
 
 
 def read_parquet(data: bytes) -> pa.Table:
-    """The table in a Parquet file. Raises pa.ArrowException or OSError for bytes that are none."""
-    return pq.read_table(io.BytesIO(data), use_threads=False)
+    """The table in a Parquet file, every value validated. Raises one of UNREADABLE for bytes that are none."""
+    table = pq.read_table(io.BytesIO(data), use_threads=False)
+    table.validate(full=True)
+    return table
 
 
 def _text(value: str | int | Decimal | None) -> str:
@@ -91,10 +95,11 @@ def csv_bytes(table: pa.Table) -> bytes:
 
 
 def read_csv(data: bytes, schema: pa.Schema) -> pa.Table:
-    """A CSV file read by the types of ``schema``. Raises pa.ArrowInvalid for a value that is not of its type."""
+    """A CSV file read by the types of ``schema``. Raises one of UNREADABLE."""
     return pa.csv.read_csv(
         io.BytesIO(data),
-        read_options=pa.csv.ReadOptions(use_threads=False),
+        # one block: a text longer than a block would otherwise be refused
+        read_options=pa.csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=pa.csv.ParseOptions(newlines_in_values=True),
         convert_options=pa.csv.ConvertOptions(
             column_types={field.name: field.type for field in schema},

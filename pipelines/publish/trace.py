@@ -16,11 +16,16 @@ import pyarrow.compute as pc
 
 from pipelines.publish.package import SUMS, PackageError, read_sums
 from pipelines.publish.source import open_release
-from pipelines.publish.tables import read_parquet
+from pipelines.publish.tables import UNREADABLE, read_parquet
 from pipelines.storage import Place, sha256
 from schemas.descriptor import resource_path
 
-NEEDED = ("form_cells", "bodies", "body_cells", "county_totals")
+NEEDED = {
+    "form_cells": ("cell", "label_zh", "label_en", "unit"),
+    "bodies": ("body", "name_zh", "status"),
+    "body_cells": ("body", "cell", "value", "raw", "state", "file_sha256", "address"),
+    "county_totals": ("cell", "value", "bodies"),
+}
 
 
 class TraceError(ValueError):
@@ -62,12 +67,15 @@ def _tables(where: Place) -> tuple[str, dict[str, pa.Table]]:
     tables = {}
     for name, path in paths.items():
         data = opened.files.get(path)
-        if data is None or sha256(data) != listed.get(path):
+        try:
+            if data is None or sha256(data) != listed.get(path):
+                raise ValueError(path)
+            tables[name] = read_parquet(data).select(list(NEEDED[name]))
+        except (KeyError, *UNREADABLE):
             raise TraceError(
-                f"{opened.where} 中的“{path}”缺失或已被改动。请先运行 gongkai verify。"
-                f" {path!r} in {opened.where} is missing or altered. Run gongkai verify first."
-            )
-        tables[name] = read_parquet(data)
+                f"{opened.where} 中的“{path}”缺失、已被改动或读不出来。请先运行 gongkai verify。"
+                f" {path!r} in {opened.where} is missing, altered or unreadable. Run gongkai verify first."
+            ) from None
     return opened.id, tables
 
 
