@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from schemas.declaration import load_toml
-from schemas.form import Block, Form, editions, load_form
+from schemas.form import FORMS, Block, Form, editions, load_form
 
 Kind = Literal["title", "corner", "head", "row", "row_group", "column", "column_group"]
 _PINYIN = re.compile(r"[(（]\s*[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ]{1,7}\s*[)）]")
@@ -24,8 +23,11 @@ _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\([^()]*$")
 _DROP = re.compile(r"[^0-9a-z㐀-鿿豈-﫿]+")
 
 
-class _Writing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Writing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file ``schemas/writing.toml``."""
+
     traditional: str
+    older_system: tuple[str, ...]
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -39,9 +41,14 @@ class Meaning(msgspec.Struct, frozen=True):
 
 
 @cache
+def writing() -> Writing:
+    """How labels are written elsewhere, as declared."""
+    return load_toml(FORMS.with_name("writing.toml"), Writing)
+
+
+@cache
 def _simplified() -> dict[int, str]:
-    pairs = load_toml(Path(load_toml.__code__.co_filename).with_name("writing.toml"), _Writing).traditional.split()
-    return {ord(pair[0]): pair[1] for pair in pairs}
+    return {ord(pair[0]): pair[1] for pair in writing().traditional.split()}
 
 
 @lru_cache(maxsize=8192)
@@ -109,8 +116,6 @@ def vocabulary() -> dict[str, tuple[Meaning, ...]]:
     for edition in editions():
         form = load_form(edition)
         for table in form.tables:
-            if table.arrangement == "text":
-                continue
             pairs: list[tuple[str, Meaning]] = []
             for key in _spellings(table.title_zh, table.title_variants):
                 pairs.append((key, Meaning(edition, table.id, "title", table.id)))

@@ -75,19 +75,15 @@ def _slot(text: str, at: str, column: int) -> Slot:
 
 
 def flatten(document: Document) -> tuple[Line, ...]:
-    """All lines of a document in reading order. The lines of a plain text stand for its grids (see Document)."""
+    """All lines of a document in reading order."""
     lines: list[Line] = []
     grids = 0
-    drawn = document.format == "text" and any(
-        isinstance(item, Paragraph) and _SEPARATOR.search(item.text) for item in document.items
-    )
     for item in document.items:
         if isinstance(item, Paragraph):
             for line in item.text.splitlines():
                 _text_line(line, item.at, lines)
         else:
-            if not drawn:
-                lines += _grid_lines(item, grids)
+            lines += _grid_lines(item, grids)
             grids += 1
     return tuple(lines)
 

@@ -23,6 +23,7 @@ from pipelines.ingest.normalise import read_value
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Cut, Record, by_lines, by_stream
 from pipelines.ingest.windows import Patterns, learn, place
+from pipelines.layout import MARK_PRODUCT
 from schemas.form import edition_for, editions
 from schemas.intake import ReadCell
 
@@ -44,9 +45,13 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """A document laid on the form. ``readings``: table id -> how it was read; tables without a trace are absent."""
+    """A document laid on the form. ``readings``: table id -> how it was read; tables without a trace are absent.
+
+    ``certain``: tables whose edition their own labels tell.
+    """
 
     readings: dict[str, Reading]
+    certain: frozenset[str] = frozenset()
 
     @property
     def form(self) -> dict[str, str]:
@@ -80,16 +85,18 @@ def match(document: Document, year: int | None) -> Match:
     regions = find_regions(lines)
     grids = grids_of(document)
     surveys: dict[int, Geometry] = {}
-    own = bool(document.marks)
+    own = document.marks.get("product") == MARK_PRODUCT
     readings: dict[str, Reading] = {}
     told: list[str] = []
+    certain: set[str] = set()
     borrowed = Patterns()
     tables = [table for edition, table in table_plans() if edition == editions()[-1]]
     for table in tables:
         region = regions.get(table)
         if not region:
             continue
-        order = _preference(told, year)
+        order = _preference(table, told, year)
+        order = tuple(edition for edition in order if (edition, table) in table_plans())
         desk = Desk(grids, surveys, own, borrowed)
         candidates = [read_region(region, table_plans()[edition, table], desk) for edition in order]
         marks = [_exclusive(region, edition, table) for edition in order]
@@ -98,16 +105,22 @@ def match(document: Document, year: int | None) -> Match:
         )
         if candidates[best].found or candidates[best].cells:
             readings[table] = candidates[best]
-        if candidates[best].cells and (marks[best] or len({len(c.cells) for c in candidates}) > 1):
+        if candidates[best].cells and len(order) > 1 and (marks[best] or len({len(c.cells) for c in candidates}) > 1):
             told.append(order[best])
+            certain.add(table)
         if candidates[best].patterns.behind is not None:
             borrowed = Patterns(behind=candidates[best].patterns.behind)
-    return Match(readings)
+    return Match(readings, frozenset(certain))
 
 
-def _preference(told: Sequence[str], year: int | None) -> tuple[str, ...]:
-    """Editions, the likeliest first: that of the document's other tables, that of its year, the newest."""
-    first = list(dict.fromkeys(reversed(told)))
+def _preference(table: str, told: Sequence[str], year: int | None) -> tuple[str, ...]:
+    """Editions, the likeliest first: that of the document's other tables, that of its year, the newest.
+
+    A table that is the same in every edition follows the year alone.
+    """
+    plans = [plan for (_, name), plan in table_plans().items() if name == table]
+    alike = len({tuple(row.cells for row in plan.rows) for plan in plans}) == 1
+    first = [] if alike and year is not None else list(dict.fromkeys(reversed(told)))
     if year is not None:
         try:
             first.append(edition_for(year))

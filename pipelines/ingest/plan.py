@@ -6,12 +6,9 @@ Belongs here: row plans derived from the form. Does not belong here: any text of
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
-
 import msgspec
 
-from schemas.form import Form, Kind, load_form
-from schemas.rules import load_rules
+from schemas.form import Form, Kind, editions, load_form
 
 
 class RowPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +32,7 @@ class RowPlan(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.cells)
 
 
-class TablePlan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One table of an edition: its rows in order. ``beside``: the form prints the rows beside one another."""
 
     edition: str
@@ -69,20 +66,14 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         raise KeyError(row)
 
 
-Source = Literal["drawn", "counted"]
-
-
 @cache
 def table_plans() -> dict[tuple[str, str], TablePlan]:
-    """The plans of every printed table by (edition, table)."""
-    from schemas.form import editions
-
+    """The plans of every table by (edition, table); one stated in text may be drawn as a small grid."""
     plans: dict[tuple[str, str], TablePlan] = {}
     for edition in editions():
         form = load_form(edition)
         for table in form.tables:
-            if table.arrangement != "text":
-                plans[edition, table.id] = _plan(form, table.id)
+            plans[edition, table.id] = _plan(form, table.id)
     return plans
 
 
@@ -107,15 +98,4 @@ def _plan(form: Form, identifier: str) -> TablePlan:
             )
     return TablePlan(
         edition=form.edition, table=identifier, rows=tuple(rows), beside=table.arrangement == "side_by_side"
-    )
-
-
-@cache
-def sums_of(edition: str) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
-    """The equalities within one year of an edition, as (rule id, signed cells that add up to 0)."""
-    return tuple(
-        (rule.id, tuple((term.cell, term.sign) for term in rule.terms))
-        for rule in load_rules(edition).rules
-        if rule.relation == "=" and not rule.across_years and rule.when is None and not rule.unless
-        and rule.constant == 0 and len(rule.terms) > 1
     )
