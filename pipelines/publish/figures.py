@@ -114,6 +114,8 @@ def check_totals(release: Release) -> tuple[Finding, ...]:
 def check_rules(release: Release) -> tuple[Finding, ...]:
     """The county totals obey every error rule and domain of their edition: else rules_broken_in_totals.
 
+    A rule that approved waivers let some bodies break is broken in the totals by just as much: that, and no more, is
+    a rules_waived_in_totals, which is information.
     Rules across years need last year's figures, which a release does not hold; they bind each return before. Rules
     that an attribute of the region frees (rule-making power) are silent if the descriptor states the attribute. An
     edition that this program does not know is a rules_not_checked, never a silent pass.
@@ -148,15 +150,37 @@ def check_rules(release: Release) -> tuple[Finding, ...]:
                 for domain in rules.domains_of(cell.kind)
                 if value is not None and domain.severity == "error" and domain_problem(domain, value)
             ]
-    return *unchecked, *(
-        make_finding(
-            "rules_broken_in_totals",
-            words={"rule": finding.rule, "text_zh": finding.message_zh, "text_en": finding.message_en},
-            cells=finding.cells,
-            found=finding.found,
-            expected=finding.expected,
-            difference=finding.difference,
-            **_about(release),
-        )
-        for finding in found
-    )
+    return *unchecked, *(_broken(release, finding) for finding in found)
+
+
+def _waivers(release: Release, rule: str) -> list[dict[str, Any]]:
+    findings = release.tables.get("findings")
+    if findings is None:
+        return []
+    return [row for row in findings.filter(pc.equal(findings["rule"], rule)).to_pylist() if row["waived"]]
+
+
+def _excused(waivers: list[dict[str, Any]], difference: Decimal | int | None) -> bool:
+    """Whether waived findings account for exactly this difference: one of the totals, or the bodies' together."""
+    if difference is None:
+        return bool(waivers)  # a single figure outside its domain has no difference
+    if any(row["body"] is None and row["difference"] == difference for row in waivers):
+        return True
+    parts = [row["difference"] for row in waivers if row["body"] is not None]
+    return bool(parts) and None not in parts and sum(parts, Decimal(0)) == difference
+
+
+def _broken(release: Release, finding: Finding) -> Finding:
+    about = {
+        "cells": finding.cells,
+        "found": finding.found,
+        "expected": finding.expected,
+        "difference": finding.difference,
+        **_about(release),
+    }
+    waivers = _waivers(release, finding.rule)
+    if _excused(waivers, finding.difference):
+        words = {"rule": finding.rule, "reason": waivers[0]["waived"]}
+        return make_finding("rules_waived_in_totals", words=words, **about)
+    words = {"rule": finding.rule, "text_zh": finding.message_zh, "text_en": finding.message_en}
+    return make_finding("rules_broken_in_totals", words=words, **about)
