@@ -9,6 +9,7 @@ file, or a run that failed.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -263,7 +264,9 @@ def run(region: str, year: int, data: str | None, out: str | None) -> None:
     stopped = outcome.status == "stopped"
     click.echo("没有发布，原因如下： Not published, because:" if stopped else "运行失败： The run failed:", err=True)
     for name, chinese, english in outcome.reasons:
-        click.echo(f"- [{name}] {chinese}" + (f"\n  {english}" if english != chinese else ""), err=True)
+        click.echo(f"\n[{name}]", err=True)
+        for line, other in itertools.zip_longest(chinese.splitlines(), english.splitlines(), fillvalue=""):
+            click.echo(f"- {line}" + (f"\n  {other}" if other != line else ""), err=True)
     sys.exit(1 if stopped else 2)
 
 
@@ -358,7 +361,7 @@ def rules(edition: str, form: str) -> None:
 )
 def sample(data: str | None, if_absent: bool) -> None:
     """生成渠县 2022、2023 年度的示例报表（虚构数据）。Make the synthetic returns of the sample county."""
-    from pipelines.sample.write import write_sample
+    from pipelines.sample.inbox import write_sample
 
     settings = _settings(data)
     written = write_sample(settings.data, _region(settings, "511725"), if_absent=if_absent)

@@ -3,8 +3,6 @@
 Belongs here: when and in which partition aggregation runs. Does not belong here: how (pipelines/aggregate).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -3,8 +3,6 @@
 Belongs here: when and in which partition intake runs. Does not belong here: how (pipelines/ingest).
 """
 
-from __future__ import annotations
-
 import dagster as dg
 import msgspec
 import polars as pl
@@ -39,7 +37,7 @@ def received_files(context: dg.AssetExecutionContext, workspace: Workspace) -> d
     )
 
 
-@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"json"}, io_manager_key="readings")
+@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"file"}, io_manager_key="readings")
 def readings(
     context: dg.AssetExecutionContext, workspace: Workspace, received_files: pl.DataFrame
 ) -> dg.MaterializeResult[list[ReadFile]]:

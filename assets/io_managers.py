@@ -1,4 +1,4 @@
-"""How assets are stored: tables as Parquet, read files as JSON, a package as an uncompressed zip; always atomically.
+"""How assets are stored: tables as Parquet, read files as MessagePack, a package as an uncompressed zip; always atomically.
 
 Belongs here: bytes of stored assets. Does not belong here: computing anything, or the files of a release
 (pipelines/publish).
@@ -11,10 +11,10 @@ import zipfile
 from typing import Any
 
 import dagster as dg
-import msgspec
 import polars as pl
 from upath import UPath
 
+from pipelines.ingest.wire import pack_reads, unpack_reads
 from pipelines.storage import write_atomic
 from schemas.intake import ReadFile
 
@@ -46,17 +46,17 @@ class ParquetIOManager(dg.UPathIOManager):
 
 
 class ReadingsIOManager(dg.UPathIOManager):
-    """Read files (schemas/intake.py) as one JSON document per partition."""
+    """Read files (schemas/intake.py) as one MessagePack document per partition."""
 
-    extension = ".json"
+    extension = ".msgpack"
 
     def dump_to_path(self, context: dg.OutputContext, obj: list[ReadFile], path: UPath) -> None:
         """Write the read files."""
-        write_atomic(path, msgspec.json.encode(obj))
+        write_atomic(path, pack_reads(obj))
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> list[ReadFile]:
         """Read the read files."""
-        return msgspec.json.decode(path.read_bytes(), type=list[ReadFile])
+        return unpack_reads(path.read_bytes())
 
 
 class PackageIOManager(dg.UPathIOManager):

@@ -4,7 +4,7 @@ Belongs here: when publication runs and what blocks it. Does not belong here: ho
 pipelines/publish).
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
@@ -56,6 +56,7 @@ def findings(
         partition.region,
         partition.year,
         partition.decisions,
+        partition.form,
         partition.rules,
     )
     frame = findings_frame(collected)
@@ -83,7 +84,7 @@ def findings(
 )
 def publication_gate(
     context: dg.AssetExecutionContext, workspace: Workspace, findings: pl.DataFrame, accepted_submissions: pl.DataFrame
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
     """发布门槛：全部检查通过才能发布，否则说明原因。
 
     Every check must pass before anything is published; each says why it does not.
@@ -92,11 +93,10 @@ def publication_gate(
     broken = gate(partition.form, partition.rules, accepted_submissions)
     given = verdicts(findings_from(findings), broken)
     frame = gate_frame(given)
-    return dg.MaterializeResult(
-        value=frame,
-        metadata={"检查 / checks": markdown(frame, {"check": "检查", "passed": "通过", "reason_zh": "原因"})},
-        check_results=[_result(v.check, v.passed, v.reason_zh, v.reason_en) for v in given],
-    )
+    shown = {"check": "检查", "passed": "通过", "reason_zh": "原因"}
+    yield dg.Output(frame, metadata={"检查 / checks": markdown(frame, shown)})
+    for verdict in given:
+        yield _result(verdict.check, verdict.passed, verdict.reason_zh, verdict.reason_en)
 
 
 @dg.asset(
@@ -118,7 +118,7 @@ def package(
     county_totals: pl.DataFrame,
     findings: pl.DataFrame,
     indicators: pl.DataFrame,
-) -> dg.MaterializeResult[dict[str, bytes]]:
+) -> Iterator[dg.Output[dict[str, bytes]] | dg.AssetCheckResult]:
     """数据包：Parquet、CSV、说明文件和校验和，发布前逐项检查。
 
     Every file of the release, checked before anything is published.
@@ -135,21 +135,11 @@ def package(
     files = build_package(partition.region, partition.year, tables, partition.form)
     waived = frozenset(findings.filter(pl.col("waived").is_not_null())["rule"])
     found = check_package(files, waived)
-    results = [
-        _result(
-            check,
-            not found[check],
-            " ".join(finding.message_zh for finding in found[check]),
-            " ".join(finding.message_en for finding in found[check]),
-        )
-        for check in PACKAGE_CHECKS
-    ]
     sizes = pl.DataFrame({"file": list(files), "bytes": [len(data) for data in files.values()]})
-    return dg.MaterializeResult(
-        value=files,
-        metadata={"文件 / files": markdown(sizes, {"file": "文件", "bytes": "字节"})},
-        check_results=results,
-    )
+    yield dg.Output(files, metadata={"文件 / files": markdown(sizes, {"file": "文件", "bytes": "字节"})})
+    for check, problems in found.items():
+        chinese = "\n".join(finding.message_zh for finding in problems)
+        yield _result(check, not problems, chinese, "\n".join(finding.message_en for finding in problems))
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"datapackage"})

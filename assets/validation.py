@@ -3,8 +3,6 @@
 Belongs here: when and in which partition validation runs. Does not belong here: how (pipelines/validate).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
@@ -103,8 +101,11 @@ def submission_findings(
         history_of(partition.form, previous_year),
         has_history=not previous_year.is_empty(),
     )
-    families = [rule.id for rule in partition.rules.rules]
-    frame = findings_frame(ordered([*findings_from(intake_findings), *found], families))
+    frame = findings_frame(
+        ordered(
+            [*findings_from(intake_findings), *found], [rule.id for rule in partition.rules.rules], partition.form.index
+        )
+    )
     return dg.MaterializeResult(value=frame, metadata=findings_view(frame))
 
 

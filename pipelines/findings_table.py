@@ -6,7 +6,7 @@ making findings (the stages) or their texts (schemas/findings.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import polars as pl
@@ -75,8 +75,14 @@ def findings_from(frame: pl.DataFrame) -> list[Finding]:
     ]
 
 
-def ordered(findings: Iterable[Finding], rule_order: Sequence[str] = ()) -> list[Finding]:
-    """Findings by severity, body, file, rule (catalogue order first), cells: the same input, the same order."""
+def ordered(
+    findings: Iterable[Finding], rule_order: Sequence[str] = (), cell_order: Mapping[str, int] | None = None
+) -> list[Finding]:
+    """Findings by severity, body, file, rule, cells: the same input, the same order.
+
+    ``rule_order``: rules in catalogue order, which come before the others; ``cell_order``: position by cell id.
+    """
+    cells = cell_order or {}
     position = {rule: number for number, rule in enumerate(rule_order)}
     return sorted(
         findings,
@@ -86,6 +92,7 @@ def ordered(findings: Iterable[Finding], rule_order: Sequence[str] = ()) -> list
             f.file,
             position.get(f.rule, len(position)),
             f.rule,
+            tuple(cells.get(cell, len(cells)) for cell in f.cells),
             f.cells,
             f.message_zh,
         ),

@@ -38,7 +38,7 @@ def _verdict(check: str, findings: Sequence[Finding]) -> Verdict:
     if more > 0:
         zh.append(f"另有 {more} 个")
         en.append(f"and {more} more")
-    return Verdict(check=check, passed=not findings, reason_zh=" ".join(zh), reason_en=" ".join(en))
+    return Verdict(check=check, passed=not findings, reason_zh="\n".join(zh), reason_en="\n".join(en))
 
 
 def _check_of(finding: Finding) -> str:

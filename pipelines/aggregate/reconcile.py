@@ -16,6 +16,8 @@ from schemas.findings import Finding, make_finding, place_en, place_zh
 from schemas.form import Form
 from schemas.frames import tidy_schema, tidy_types
 
+NO_FIGURE = "—"
+
 
 def reconcile(
     form: Form, totals: pl.DataFrame, published: Mapping[str, Decimal] | None, region: str, year: int
@@ -50,9 +52,9 @@ def reconcile(
             words = {
                 "place": place_zh(form, cell),
                 "place_en": place_en(form, cell),
-                "found": "空" if value is None else value,
-                "expected": "空" if expected is None else expected,
-                "difference": "" if difference is None else difference,
+                "found": NO_FIGURE if value is None else value,
+                "expected": NO_FIGURE if expected is None else expected,
+                "difference": NO_FIGURE if difference is None else difference,
             }
             findings.append(
                 make_finding(

@@ -7,7 +7,7 @@ Does not belong here: processes and limits (sandbox.py, sandbox_worker.py).
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -103,6 +103,16 @@ def unpack_reply(payload: bytes) -> tuple[tuple[ReadFile, ...], bool, bool]:
         )
         reads.append(ReadFile(**_fields(twin) | {"problems": findings}))
     return tuple(reads), more, spent
+
+
+def pack_reads(reads: Sequence[ReadFile]) -> bytes:
+    """Read files as bytes for storage. Raises UnicodeEncodeError for text that no encoding holds."""
+    return pack_reply(tuple(reads), False, False)[HEADER.size :]
+
+
+def unpack_reads(payload: bytes) -> list[ReadFile]:
+    """The read files that pack_reads stored. Raises msgspec.ValidationError."""
+    return list(unpack_reply(payload)[0])
 
 
 def _frame(payload: bytes) -> bytes:

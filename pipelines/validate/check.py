@@ -15,7 +15,9 @@ from typing import Literal
 import msgspec
 
 from pipelines.validate.claims import claim_findings
-from pipelines.validate.completeness import Settled, settle
+from pipelines.validate.completeness import Settled, doubtful_cells, settle
+from pipelines.validate.localise import localise
+from pipelines.validate.localise_system import System, system
 from pipelines.validate.plausibility import plausibility_findings
 from pipelines.validate.vector import Verdict, compiled, evaluate
 from schemas.findings import SEVERITIES, Finding, domain_finding, make_finding, rule_finding
@@ -25,6 +27,7 @@ from schemas.rules import LAST_YEAR, RuleSet, load_rules
 
 Figure = Decimal | int
 Status = Literal["ok", "findings", "unreadable"]
+MOST_EXPLANATIONS = 10  # shown unless all are asked for; those of rank one are always shown
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,12 +103,53 @@ def judge_values(
     """
     last_year = previous or {}
     verdict = evaluate(compiled(form.edition), values, last_year, attributes) if dirty else Verdict((), ())
+    located: tuple[Explanation, ...] = ()
+    laid_out = system(form.edition, attributes)
+    if _worth_locating(verdict, values, form):
+        blank = () if own_workbook else doubtful_cells(cells, values, form, rules)
+        most = None if explain_all else MOST_EXPLANATIONS
+        located = localise(laid_out, values, previous=last_year, claims=claims, blank=blank, most=most)
     findings = [
-        *_rule_findings(verdict, values, last_year, form),
+        *suspect(_rule_findings(verdict, values, last_year, form), located, laid_out),
         *claim_findings(claims, values, last_year, form),
         *plausibility_findings(values, last_year, claims, form),
     ]
-    return Judged(findings=in_order(_addressed(findings, cells), form, rules), explanations=())
+    return Judged(findings=in_order(_addressed(findings, cells), form, rules), explanations=located)
+
+
+def _worth_locating(verdict: Verdict, values: Mapping[str, Figure], form: Form) -> bool:
+    """Whether an error rule or domain is broken, or a figure is missing that others may give."""
+    if any(rule.severity == "error" for rule, _ in verdict.broken):
+        return True
+    if any(domain.severity == "error" for domain, _, _ in verdict.domains):
+        return True
+    return any(not cell.optional and cell.id not in values for cell in form.cells)
+
+
+def suspect(findings: Iterable[Finding], located: Sequence[Explanation], laid_out: System) -> list[Finding]:
+    """Error findings with the cell they are due to and its proposed figure, where the best explanations agree on it.
+
+    Only the changes in the finding's own part of the form count: a tie elsewhere does not blur what is plain here.
+    """
+    best = [explanation for explanation in located if explanation.rank == 1]
+    return [_suspect(finding, best, laid_out) for finding in findings]
+
+
+def _suspect(finding: Finding, best: Sequence[Explanation], laid_out: System) -> Finding:
+    if finding.severity != "error" or not finding.cells or not best:
+        return finding
+    parts = {laid_out.component_of[laid_out.at[cell]] for cell in finding.cells if cell in laid_out.at}
+    proposals = {
+        tuple(change for change in explanation.changes if laid_out.component_of[laid_out.at[change.cell]] in parts)
+        for explanation in best
+    }
+    if len(proposals) != 1:
+        return finding
+    [changes] = proposals
+    own = [change for change in changes if change.cell in finding.cells]
+    if len(own) != 1 or (finding.suspected and finding.suspected != own[0].cell):
+        return finding
+    return msgspec.structs.replace(finding, suspected=own[0].cell, proposed=own[0].proposed)
 
 
 def _addressed(findings: Iterable[Finding], cells: Sequence[ReadCell]) -> list[Finding]:
@@ -195,7 +239,8 @@ def check_file(
         own_workbook=read.own_workbook,
         explain_all=explain_all,
     )
-    found = [*read.problems, *settled.findings, *about_last_year, *judged.findings]
+    complete = suspect(settled.findings, judged.explanations, system(chosen, attributes))
+    found = [*read.problems, *complete, *about_last_year, *judged.findings]
     return CheckedFile(
         file=read.file,
         edition=chosen,

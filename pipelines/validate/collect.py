@@ -12,6 +12,7 @@ import msgspec
 from pipelines.findings_table import ordered
 from pipelines.validate.decisions import stale_waivers, waive
 from schemas.findings import Finding
+from schemas.form import Form
 from schemas.region import Decisions, Region
 from schemas.rules import RuleSet
 
@@ -23,6 +24,7 @@ def collect_findings(
     region: Region,
     year: int,
     decisions: Decisions,
+    form: Form,
     rules: RuleSet,
 ) -> list[Finding]:
     """Every finding that counts, in a fixed order.
@@ -35,4 +37,4 @@ def collect_findings(
     together += stale_waivers(together, decisions.waiver, region)
     placed = [msgspec.structs.replace(f, region=region.settings.code, year=year) for f in together]
     order = [rule.id for rule in rules.rules]
-    return ordered(placed, order)
+    return ordered(placed, order, form.index)

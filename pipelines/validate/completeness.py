@@ -111,6 +111,22 @@ def as_zero(doubtful: Iterable[str], values: Mapping[str, Figure], form: Form, r
     )
 
 
+def doubtful_cells(
+    cells: Iterable[ReadCell], values: Mapping[str, Figure], form: Form, rules: RuleSet
+) -> tuple[str, ...]:
+    """The parts of totals that stand blank (or ``/``) and are not known: they would count as 0 if their sums held."""
+    tables = _sums(form, rules).tables
+    return tuple(
+        cell.cell
+        for cell in cells
+        if cell.state in _EMPTY
+        and cell.cell not in values
+        and (known := form.by_id.get(cell.cell)) is not None
+        and known.table in tables
+        and not known.total
+    )
+
+
 def _other_edition(read: ReadFile, form: Form, table: Table) -> str:
     """The edition that the read table follows if its cells are not this edition's, else ""."""
     found = read.form.get(table.id, form.edition)

@@ -15,6 +15,8 @@ from schemas.form import Form
 from schemas.intake import ReadCell, ReadFile
 from schemas.region import Correction, Region, Waiver
 
+NO_FIGURE = "—"
+
 
 def _figure(value: Decimal | int | float | None) -> Decimal | None:
     return None if value is None else Decimal(str(value))
@@ -67,7 +69,7 @@ def correct(
 
 
 def _said(value: Decimal | None) -> str:
-    return "空" if value is None else number_text(value)
+    return NO_FIGURE if value is None else number_text(value)
 
 
 def _covers(waiver: Waiver, finding: Finding) -> bool:

@@ -60,6 +60,8 @@ def assign(read: ReadFile, folder_body: str | None, region: Region, year: int) -
         return "", (make_finding("body_conflict", words=words, found=first, expected=last, **fields),)
     code = next(iter(named), "")
     if code not in roster:
+        if read.problems and not read.readable:
+            return "", ()  # why it could not be read says more than whose it might have been
         found = code or read.body_name or "（未写明）"
         words = {"file": read.file, "found": _name(region, found)}
         return "", (make_finding("unknown_body", words=words, found=found, **fields),)

@@ -50,7 +50,7 @@ class Verdict(msgspec.Struct, frozen=True):
         return not self.broken and not self.domains
 
 
-def _pick(positions: Sequence[int]) -> Pick:
+def pick(positions: Sequence[int]) -> Pick:
     """The figures at ``positions`` as a tuple, whatever their number."""
     if not positions:
         return lambda values: ()
@@ -75,8 +75,8 @@ def compile_rules(form: Form, rules: RuleSet) -> Compiled:
         compiled.append(
             (
                 rule,
-                _pick([position for position, sign in terms if sign > 0]),
-                _pick([position for position, sign in terms if sign < 0]),
+                pick([position for position, sign in terms if sign > 0]),
+                pick([position for position, sign in terms if sign < 0]),
                 rule.constant,
                 condition,
                 needs,
@@ -85,7 +85,7 @@ def compile_rules(form: Form, rules: RuleSet) -> Compiled:
     domains = []
     for domain in rules.domains:
         bound = tuple(at[cell.id] for cell in form.cells if cell.kind in domain.kinds)
-        domains.append((domain, bound, _pick(bound)))
+        domains.append((domain, bound, pick(bound)))
     return Compiled(names, tuple(last), tuple(compiled), tuple(domains))
 
 

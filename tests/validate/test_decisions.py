@@ -102,7 +102,7 @@ def test_the_collection_is_ordered_and_carries_waivers_to_the_totals():
     totals = finding(body="")
     decisions = Decisions(waiver=(waiver(),))
     collected = collect_findings(
-        waive([finding()], decisions.waiver), [skipped], [totals], COUNTY, 2023, decisions, RULES
+        waive([finding()], decisions.waiver), [skipped], [totals], COUNTY, 2023, decisions, FORM, RULES
     )
     assert [(f.rule, f.body, bool(f.waived)) for f in collected] == [
         ("requests.row_total.granted", "", True),
@@ -114,5 +114,5 @@ def test_the_collection_is_ordered_and_carries_waivers_to_the_totals():
 
 def test_the_collection_names_stale_waivers():
     decisions = Decisions(waiver=(waiver(),))
-    collected = collect_findings([], [], [], COUNTY, 2023, decisions, RULES)
+    collected = collect_findings([], [], [], COUNTY, 2023, decisions, FORM, RULES)
     assert [f.rule for f in collected] == ["waiver_stale"]

@@ -166,3 +166,9 @@ def test_returns_with_few_figures_or_another_figure_are_no_copies():
     other = dense() | {"proactive.licences.decisions": 12345}
     assert copies([delivery(values=dense()), delivery("b", body=SECOND.code, values=other)], {}, COUNTY) == []
     assert copies([delivery(values=dense()), delivery("b", values=dense())], {FIRST.code: other}, COUNTY) == []
+
+
+def test_an_unreadable_file_says_why_and_not_whose_it_might_be():
+    problem = make_finding("empty_file", words={"file": "a.xlsx"})
+    assert assign(read(problems=(problem,)), None, COUNTY, 2023) == ("", ())
+    assert assign(read(problems=(problem,)), FIRST.code, COUNTY, 2023) == (FIRST.code, ())
