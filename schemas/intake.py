@@ -87,8 +87,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """A smallest set of changes that would satisfy every error rule. Equal ranks are ties."""
+    """A set of changes that would satisfy every error rule: a smallest one, or one slip that changes a whole line.
+
+    Equal ranks are ties. ``reason`` says in Chinese, ``reason_en`` in English, what may have happened.
+    """
 
     rank: int
     changes: tuple[Change, ...]
     reason: str
+    reason_en: str = ""

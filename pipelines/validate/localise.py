@@ -1,0 +1,322 @@
+"""Naming the wrong cell: all smallest sets of changes that satisfy every error rule, ranked, nothing corrected.
+
+Belongs here: putting together the parts of the search (Fellegi and Holt's principle: change as few figures as
+possible), one return or many. Does not belong here: the parts: equations (localise_system.py), enumeration
+(localise_search.py), conditional rules (localise_sides.py), many changes (localise_program.py), slips that move a whole
+line (localise_lines.py), ranking and words (slips.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import product
+from math import prod
+
+import msgspec
+
+from pipelines.validate.claims import readings, signed
+from pipelines.validate.localise_lines import hypotheses
+from pipelines.validate.localise_search import MAX_DEPTH, Changes, admissible, closing_sets, solve, start
+from pipelines.validate.localise_sides import repairs, sides_hold
+from pipelines.validate.localise_system import Component, Exact, Laid, System, lay, system, to_figure
+from pipelines.validate.slips import Slip, Stands, Witnesses, line_slip, reason, slips_of, stands
+from schemas.intake import Change, Claim, Explanation
+
+Figure = Decimal | int
+MOST_UNKNOWN = 30  # a part of the form with more missing figures than this is not localised: it was not filled in
+MOST_COMBINED = 5000  # explanations of independent parts are combined up to this many
+PARALLEL_FROM = 2000  # fewer returns than this are done before a second process has started
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One return for ``localise_many``: figures in form order (None: missing), last year's, claims of its text."""
+
+    figures: tuple[Figure | None, ...]
+    previous: dict[str, Figure] = {}
+    claims: tuple[Claim, ...] = ()
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """One way to satisfy the rules of some components: the changes, and the slips they suppose."""
+
+    changes: dict[int, Figure]
+    slips: tuple[Slip, ...]
+    components: frozenset[int]
+
+    @property
+    def cost(self) -> int:
+        return sum(slip.cost for slip in self.slips)
+
+
+class _Whole(msgspec.Struct, frozen=True):
+    """One explanation of the whole return before it is worded."""
+
+    cost: int
+    changes: dict[int, Figure]
+    slips: tuple[Slip, ...]
+
+
+def _merged(system: System, values: Mapping[str, Figure], changes: Mapping[int, Figure]) -> dict[str, Figure]:
+    return {**values, **{system.names[cell]: figure for cell, figure in changes.items()}}
+
+
+def _figures(changes: Changes) -> dict[int, Figure]:
+    return {cell: to_figure(figure) for cell, figure in changes.items()}
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    """One component of one return: what is broken in it and which of its cells are unknown or sure to change."""
+
+    system: System
+    laid: Laid
+    component: Component
+    residuals: dict[int, Exact]
+    unknown: tuple[int, ...]
+    sure: tuple[int, ...]
+
+
+def _problem(system: System, laid: Laid, component: Component) -> _Problem:
+    return _Problem(
+        system,
+        laid,
+        component,
+        {row: residual for row, residual in laid.residuals.items() if system.component_of_row[row] == component.number},
+        tuple(sorted(laid.unknown & component.equated)),
+        tuple(sorted(laid.bad & component.equated)),
+    )
+
+
+def _problems(system: System, laid: Laid) -> list[_Problem]:
+    """The components in which something is broken, impossible or missing, in the form's order."""
+    numbers = {system.component_of_row[row] for row in laid.residuals}
+    numbers |= {system.component_of[cell] for cell in (*laid.unknown, *laid.bad)}
+    numbers |= {component.number for component in system.sided if not sides_hold(component, laid, {})}
+    return [_problem(system, laid, system.components[number]) for number in sorted(numbers)]
+
+
+def _with_sides(problem: _Problem, changes: Changes, most: int) -> Iterator[Changes]:
+    """The changes together with the smallest further changes that the conditional rules need, at most ``most``."""
+    if not problem.component.private:
+        yield changes
+        return
+    for more in repairs(problem.system, problem.component, problem.laid, changes, most):
+        yield changes | more
+
+
+def smallest(problem: _Problem) -> list[Changes]:
+    """All smallest sets of changes of one component with the figures they imply, in the order of the search.
+
+    Sets of one size that satisfy the equations are completed by what conditional rules need, so that a set counts with
+    all its changes. Where no set of up to MAX_DEPTH cells will do, the integer program looks for larger ones.
+    """
+    system, laid = problem.system, problem.laid
+    free = [*problem.unknown, *problem.sure]
+    state = start(system, dict(problem.residuals), free)
+    must = len(problem.sure)
+    known: list[list[Changes]] = []
+    for size in range(MAX_DEPTH - must + 1):
+        solved = []
+        for chosen in closing_sets(system, state, size):
+            changes = solve(system, laid, [*sorted(chosen), *free])
+            if changes is not None and admissible(system, laid, changes, [*chosen, *problem.sure]):
+                solved.append(changes)
+        known.append(solved)
+        found = [
+            completed
+            for cells, sets in enumerate(known)
+            for changes in sets
+            for completed in _with_sides(problem, changes, size - cells)
+            if len(completed) == len(changes) + size - cells
+        ]
+        if found:
+            return found
+    return _by_program(problem)
+
+
+def _by_program(problem: _Problem) -> list[Changes]:
+    from pipelines.validate.localise_program import smallest_sets
+
+    if not problem.component.rows:
+        return []
+    cells = sorted(problem.component.equated)
+    sets = smallest_sets(problem.system, problem.laid, cells, problem.unknown, problem.sure)
+    return [completed for changes in sets for completed in _with_sides(problem, changes, MAX_DEPTH)]
+
+
+def _parts_of(problem: _Problem, here: Stands) -> list[_Part]:
+    only = frozenset({problem.component.number})
+    sets = [_figures(changes) for changes in smallest(problem) if changes]
+    return [_Part(changes, slips_of(problem.system, here, changes), only) for changes in sets]
+
+
+def _line_parts(system: System, laid: Laid) -> list[_Part]:
+    return [
+        _Part(
+            _figures(hypothesis.changes),
+            (line_slip(hypothesis.kind, hypothesis.cells),),
+            frozenset(system.component_of[cell] for cell in hypothesis.cells),
+        )
+        for hypothesis in hypotheses(system, laid)
+    ]
+
+
+def _cheapest(parts: Iterable[_Part]) -> list[_Part]:
+    """One part for each set of changes, the cheapest reading of it, in the order of first appearance."""
+    best: dict[tuple[tuple[int, Figure], ...], _Part] = {}
+    for part in parts:
+        key = tuple(sorted(part.changes.items()))
+        if key not in best or part.cost < best[key].cost:
+            best[key] = part
+    return list(best.values())
+
+
+def _combinations(own: Mapping[int, list[_Part]], lines: Sequence[_Part]) -> Iterator[tuple[_Part, ...]]:
+    """Every way to explain all broken components: each by its own parts, or several by one line slip."""
+    for choice in [None, *lines]:
+        rest = [parts for number, parts in own.items() if choice is None or number not in choice.components]
+        head = (choice,) if choice else ()
+        while prod(map(len, rest)) > MOST_COMBINED:
+            longest = max(range(len(rest)), key=lambda at: len(rest[at]))
+            kept = sorted(rest[longest], key=lambda part: part.cost)[: len(rest[longest]) // 2]
+            rest[longest] = kept
+        for parts in product(*rest):
+            yield head + parts
+
+
+def _worth_line_slips(laid: Laid, own: Mapping[int, list[_Part]]) -> bool:
+    """One wrong cell that alone explains its part needs no line slip."""
+    return any(len(parts) != 1 or len(parts[0].changes) > 1 for parts in own.values()) and bool(laid.residuals)
+
+
+def _touching(system: System, claims: Sequence[Claim], components: frozenset[int]) -> tuple[Claim, ...]:
+    """The claims of whose readings some cell lies in one of the components."""
+
+    def near(claim: Claim) -> bool:
+        names = (signed(term)[0] for reading in readings(claim) for term in reading)
+        return any(name in system.at and system.component_of[system.at[name]] in components for name in names)
+
+    return tuple(claim for claim in claims if near(claim))
+
+
+def _ranked(wholes: Sequence[_Whole]) -> list[tuple[int, _Whole]]:
+    """Wholes with ranks from 1, equal costs sharing a rank, best first, then in form order."""
+    order = sorted(wholes, key=lambda whole: (whole.cost, sorted(whole.changes.items())))
+    ranks = {cost: rank for rank, cost in enumerate(sorted({whole.cost for whole in order}), 1)}
+    return [(ranks[whole.cost], whole) for whole in order]
+
+
+def localise(
+    system: System,
+    values: Mapping[str, Figure],
+    *,
+    previous: Mapping[str, Figure] | None = None,
+    claims: Sequence[Claim] = (),
+    blank: Iterable[str] = (),
+    most: int | None = None,
+) -> tuple[Explanation, ...]:
+    """Explain a broken return: all smallest sets of changes that satisfy every error rule, best first.
+
+    ``values``: known figures by cell id. ``blank``: cells that stand empty and may mean 0; any other cell without a
+    figure is unknown and gets a proposed one where the rules leave only one. ``previous`` and ``claims`` are witnesses:
+    they rank, they never exclude. Beside the smallest sets stand line slips (a shifted row), which may change more
+    cells and yet rank above. Equal ranks are ties; all of them are given. ``most``: no more explanations than this, but
+    always all of rank one. Empty where nothing is broken or nothing can be said.
+    """
+    doubtful = frozenset(system.at[name] for name in blank if name not in values)
+    laid = lay(system, values, doubtful)
+    known = {**values, **{system.names[cell]: 0 for cell in doubtful}}
+    here = stands(system, laid)
+    own: dict[int, list[_Part]] = {}
+    for problem in _problems(system, laid):
+        if len(problem.unknown) <= MOST_UNKNOWN:
+            own[problem.component.number] = _parts_of(problem, here)
+    lines = _line_parts(system, laid) if _worth_line_slips(laid, own) else []
+    covered = frozenset(number for part in lines for number in part.components)
+    own = {number: _cheapest(parts) for number, parts in own.items() if parts or number in covered}
+    if not own:
+        return ()
+    witnesses = Witnesses(_touching(system, claims, frozenset(own)), previous or {}, system.across_years)
+    return _explanations(system, known, here, own, lines, witnesses, most)
+
+
+def _explanations(
+    system: System,
+    known: Mapping[str, Figure],
+    here: Stands,
+    own: Mapping[int, list[_Part]],
+    lines: Sequence[_Part],
+    witnesses: Witnesses,
+    most: int | None,
+) -> tuple[Explanation, ...]:
+    wholes: dict[tuple[tuple[int, Figure], ...], _Whole] = {}
+    for parts in _combinations(own, lines):
+        changes = {cell: figure for part in parts for cell, figure in part.changes.items()}
+        slips = tuple(slip for part in parts for slip in part.slips)
+        cost = sum(slip.cost for slip in slips)
+        if witnesses.claims or witnesses.previous:
+            cost += witnesses.cost(_merged(system, known, changes))
+        key = tuple(sorted(changes.items()))
+        if changes and (key not in wholes or cost < wholes[key].cost):
+            wholes[key] = _Whole(cost, changes, slips)
+    ranked = _ranked(list(wholes.values()))
+    if most is not None:
+        ranked = [(rank, whole) for at, (rank, whole) in enumerate(ranked) if at < most or rank == 1]
+    before = witnesses.against(known)
+    return tuple(_worded(system, known, here, witnesses, before, rank, whole) for rank, whole in ranked)
+
+
+def _worded(
+    system: System,
+    known: Mapping[str, Figure],
+    here: Stands,
+    witnesses: Witnesses,
+    before: tuple[tuple[Claim, ...], tuple[object, ...]],
+    rank: int,
+    whole: _Whole,
+) -> Explanation:
+    after = witnesses.against(_merged(system, known, whole.changes))
+    zh, en = reason(system, here, whole.changes, whole.slips, before, after)  # type: ignore[arg-type]
+    changes = tuple(
+        Change(cell=system.names[cell], found=here.figures[cell], proposed=whole.changes[cell])
+        for cell in sorted(whole.changes)
+    )
+    return Explanation(rank=rank, changes=changes, reason=zh, reason_en=en)
+
+
+def _case(system: System, case: Case, most: int | None) -> tuple[Explanation, ...]:
+    values = {name: value for name, value in zip(system.names, case.figures, strict=True) if value is not None}
+    return localise(system, values, previous=case.previous, claims=case.claims, most=most)
+
+
+def _chunk(
+    edition: str, attributes: frozenset[str], most: int | None, cases: Sequence[Case]
+) -> list[tuple[Explanation, ...]]:
+    compiled = system(edition, attributes)
+    return [_case(compiled, case, most) for case in cases]
+
+
+def localise_many(
+    edition: str,
+    cases: Sequence[Case],
+    *,
+    attributes: frozenset[str] = frozenset(),
+    most: int | None = 5,
+    processes: int = 2,
+) -> list[tuple[Explanation, ...]]:
+    """``localise`` for many returns of one edition, in their order, by up to ``processes`` processes.
+
+    The answer does not depend on the number of processes.
+    """
+    if processes < 2 or len(cases) < PARALLEL_FROM:
+        return _chunk(edition, attributes, most, cases)
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from functools import partial
+
+    step = max(1, len(cases) // (processes * 8))
+    chunks = [cases[begin : begin + step] for begin in range(0, len(cases), step)]
+    # spawn: the asking process may hold threads (polars), which fork does not copy
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        answers = pool.map(partial(_chunk, edition, attributes, most), chunks)
+        return [answer for chunk in answers for answer in chunk]

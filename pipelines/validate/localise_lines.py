@@ -1,0 +1,102 @@
+"""Structured hypotheses: one slip that changed a whole line of the form.
+
+Belongs here: lines shifted by one cell, neighbouring rows or columns interchanged, each kept only if undoing it
+satisfies every equation that it touches. Does not belong here: ranking them (slips.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from pipelines.validate.localise_search import Changes, divided
+from pipelines.validate.localise_sides import sides_hold
+from pipelines.validate.localise_system import Exact, Laid, System, allowed
+
+
+class Hypothesis(msgspec.Struct, frozen=True):
+    """A kind of line slip (``schemas/slips.toml``), the cells of the line, and what undoing it changes."""
+
+    kind: str
+    cells: tuple[int, ...]
+    changes: Changes
+
+
+def _residuals_after(system: System, laid: Laid, changes: Changes) -> dict[int, Exact]:
+    """The residuals of the touched equations once ``changes`` are made, 0 included."""
+    after: dict[int, Exact] = {}
+    for cell, figure in changes.items():
+        step = figure - laid.figures[cell]
+        for row, sign in system.columns[cell]:
+            after[row] = after.get(row, laid.residuals.get(row, 0)) + sign * step
+    return after
+
+
+def _settled(system: System, laid: Laid, changes: Changes, touched: frozenset[int]) -> bool:
+    """Whether the changes satisfy all equations of the components of the ``touched`` cells, within the domains."""
+    after = _residuals_after(system, laid, changes)
+    components = {system.component_of[cell] for cell in touched}
+    if any(after.values()) or any(
+        row not in after and system.component_of_row[row] in components for row in laid.residuals
+    ):
+        return False
+    if not all(sides_hold(system.components[number], laid, changes) for number in components):
+        return False
+    if any(cell not in changes and system.component_of[cell] in components for cell in laid.unknown):
+        return False
+    return all(allowed(system, cell, figure) for cell, figure in changes.items())
+
+
+def _changed(laid: Laid, proposed: Iterable[tuple[int, Exact]]) -> Changes:
+    return {cell: figure for cell, figure in proposed if figure != laid.figures[cell] or cell in laid.unknown}
+
+
+def _unshifted(system: System, laid: Laid, cells: Sequence[int], right: bool) -> Changes | None:
+    """The line moved back by one cell; the cell that loses its figure is solved from an equation it stands in."""
+    figures = [laid.figures[cell] for cell in cells]
+    free = cells[-1] if right else cells[0]
+    moved = zip(cells[:-1], figures[1:], strict=True) if right else zip(cells[1:], figures[:-1], strict=True)
+    changes = _changed(laid, moved)
+    if not system.columns[free]:
+        return None
+    row, sign = system.columns[free][0]
+    rest = _residuals_after(system, laid, changes).get(row, laid.residuals.get(row, 0))
+    figure = laid.figures[free] - divided(rest, sign)
+    return changes | _changed(laid, [(free, figure)])
+
+
+def _reaches(system: System, laid: Laid, cells: Iterable[int]) -> bool:
+    """Whether every broken equation of the components of these cells has one of them: else they cannot explain it."""
+    touched = {row for cell in cells for row, _ in system.columns[cell]}
+    components = {system.component_of_row[row] for row in touched}
+    near = [row for row in laid.residuals if system.component_of_row[row] in components]
+    return bool(near) and touched.issuperset(near)
+
+
+def _candidates(system: System, laid: Laid) -> Iterator[Hypothesis]:
+    for line in system.lines:
+        if not _reaches(system, laid, line.cells):
+            continue
+        for cells in (line.cells, line.parts) if line.parts else (line.cells,):
+            for kind, right in (("shifted_right", True), ("shifted_left", False)):
+                changes = _unshifted(system, laid, cells, right)
+                if changes:
+                    yield Hypothesis(kind, cells, changes)
+    for kind, pairs in (("rows_swapped", system.row_pairs), ("columns_swapped", system.column_pairs)):
+        for pair in pairs:
+            cells = tuple(cell for both in pair for cell in both)
+            if _reaches(system, laid, cells):
+                proposed = [(a, laid.figures[b]) for a, b in pair] + [(b, laid.figures[a]) for a, b in pair]
+                changes = _changed(laid, proposed)
+                if changes:
+                    yield Hypothesis(kind, cells, changes)
+
+
+def hypotheses(system: System, laid: Laid) -> list[Hypothesis]:
+    """Every line slip whose undoing satisfies all equations that it touches, in the form's order."""
+    return [
+        hypothesis
+        for hypothesis in _candidates(system, laid)
+        if _settled(system, laid, hypothesis.changes, frozenset(hypothesis.cells))
+    ]
