@@ -61,7 +61,7 @@ def in_words(form: Form, rule: Rule) -> tuple[str, str]:
     zh, en = found[0] + relation[0] + expected[0], found[1] + relation[1] + expected[1]
     if rule.when:
         cell = form.by_id[rule.when.cell]
-        state = ("为 0", "is 0") if rule.when.state == "zero" else ("大于 0", "is above 0")
+        state = ("为 0 ", "is 0") if rule.when.state == "zero" else ("大于 0 ", "is above 0")
         zh = f"{place_zh(form, cell)}{state[0]}时：{zh}"
         en = f"When {place_en(form, cell)} {state[1]}: {en}"
     if rule.unless:
@@ -69,15 +69,17 @@ def in_words(form: Form, rule: Rule) -> tuple[str, str]:
     return zh, en
 
 
-def _figures(form: Form, values: Mapping[str, int | Decimal]) -> str:
-    """Example figures as ``place figure`` joined by 、; zeros of long sums are left out."""
-    words = []
-    for key, value in values.items():
-        if len(values) > 8 and not value:
-            continue
-        cell, _, year = key.partition("@")
-        words.append(f"{'上年度' if year else ''}{form.by_id[cell].label_zh} {number_text(value)}")
-    return "、".join(words)
+def _figures(words: Mapping[str, str], values: Mapping[str, int | Decimal]) -> str:
+    """Example figures as ``place figure`` joined by 、. ``words``: what to call each key of ``values``."""
+    return "、".join(f"{words[key]} {number_text(value)}" for key, value in values.items())
+
+
+def _names(form: Form, rule: Rule) -> dict[str, str]:
+    """The Chinese name of each figure of a rule's example."""
+    names = {term.key: _word(form, rule, term)[0] for term in rule.terms}
+    if rule.when:
+        names.setdefault(rule.when.cell, place_zh(form, form.by_id[rule.when.cell]))
+    return names
 
 
 def _editions_of(identifier: str) -> list[str]:
@@ -92,7 +94,7 @@ def _editions_of(identifier: str) -> list[str]:
 
 def _rule_row(form: Form, rule: Rule) -> dict[str, Any]:
     words = in_words(form, rule)
-    case = example(rule)
+    case, names = example(rule), _names(form, rule)
     finding = rule_finding(form, rule, case.fails)
     return {
         "id": rule.id,
@@ -112,9 +114,9 @@ def _rule_row(form: Form, rule: Rule) -> dict[str, Any]:
         "editions": _editions_of(rule.id),
         "mended_by": finding.mended_by,
         "example_holds": case.holds,
-        "example_holds_zh": _figures(form, case.holds),
+        "example_holds_zh": _figures(names, case.holds),
         "example_fails": case.fails,
-        "example_fails_zh": _figures(form, case.fails),
+        "example_fails_zh": _figures(names, case.fails),
         "message_zh": finding.message_zh,
         "message_en": finding.message_en,
     }
@@ -139,7 +141,7 @@ def _domain_row(form: Form, domain: Domain) -> dict[str, Any]:
     fails = Decimal("1.5") if domain.whole else Decimal(holds - 1)
     if domain_problem(domain, holds) or not domain_problem(domain, fails):
         raise ValueError(f"no example of the domain {domain.id}")
-    finding = domain_finding(form, domain, cell, fails)
+    finding, names = domain_finding(form, domain, cell, fails), {cell.id: place_zh(form, cell)}
     return {
         "id": domain.id,
         "type": "domain",
@@ -158,9 +160,9 @@ def _domain_row(form: Form, domain: Domain) -> dict[str, Any]:
         "editions": _editions_of(domain.id),
         "mended_by": finding.mended_by,
         "example_holds": {cell.id: holds},
-        "example_holds_zh": _figures(form, {cell.id: holds}),
+        "example_holds_zh": _figures(names, {cell.id: holds}),
         "example_fails": {cell.id: float(fails)},
-        "example_fails_zh": _figures(form, {cell.id: fails}),
+        "example_fails_zh": _figures(names, {cell.id: fails}),
         "message_zh": finding.message_zh,
         "message_en": finding.message_en,
     }
