@@ -259,6 +259,11 @@ def load_report(edition: str) -> ReportDeclaration:
     return read_report(path.read_text(encoding="utf-8"), path.name, load_form(edition))
 
 
+def report_editions() -> tuple[str, ...]:
+    """The editions of the form that have a declared report."""
+    return tuple(sorted(path.stem for path in REPORTS.glob("*.toml")))
+
+
 def read_sentences(text: str, file: str, form: Form, supplement: Supplement | None) -> RegionSentences:
     """A region's own sentences from TOML text. Raises DeclarationError naming ``file`` and line."""
     found = read_toml(text, RegionSentences, file)

@@ -6,7 +6,7 @@ beside this one).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -45,19 +45,19 @@ def build_report(
     narrative: Narrative | None,
     previous: Mapping[str, Decimal | None] | None = None,
     *,
-    fonts: Fonts | None = None,
+    fonts: Callable[[], Fonts | None] = find_fonts,
 ) -> Report:
-    """The official report from accepted data: ``report.html``, ``report.docx`` and, with a Chinese font, ``report.pdf``.
+    """The official report from accepted data: ``report.html``, ``report.docx``; with a Chinese font ``report.pdf``.
 
     ``totals`` by cell id in the units of the form, None for a figure that nobody gave (printed blank); ``indicators``
     by id (see ``stated_indicators``); ``narrative`` from ``load_narrative``; ``previous``: last year's totals, only
-    where those are public too. ``fonts`` None: the fonts of this machine. The same input gives the same bytes; those of
+    where those are public too. ``fonts`` finds the fonts of the PDF, by default those of this machine. The same input gives the same bytes; those of
     the PDF depend on the font as well. Legal source: articles 49 and 50 of the Regulation (国务院令第711号).
     """
     content = compose_report(form, region, year, totals, indicators, narrative, previous)
     files = {HTML: report_html(content), DOCX: report_docx(content)}
     notes = content.notes
-    found = fonts or find_fonts()
+    found = fonts()
     if found is None:
         notes += (NO_FONT,)
     else:

@@ -3,7 +3,7 @@
 Belongs here: the order of the report, which sentence stands where, figures laid on the drawn form. Does not belong
 here: the wording (schemas/reports, regions/), page, document or PDF (html.py, word.py, typeset.py).
 
-Legal source: articles 49 and 50 of the Regulation (国务院令第711号); the layout of the tables: 国办公开办函〔2021〕30号.
+Legal source: articles 49 and 50 of the Regulation (国务院令第711号); layout of the tables: 国办公开办函〔2021〕30号.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from pipelines.layout import SUPPLEMENT_HEAD, SUPPLEMENT_PREFIX, Box, Drawing, draw
+from pipelines.publish.page_text import visible
 from pipelines.publish.report.fill import (
     Figures,
     MissingFigureError,
@@ -75,6 +76,15 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
 
 
+def _plain(block: Block) -> Block:
+    """A block whose text holds no control or direction character: it comes from files that people wrote."""
+    if isinstance(block, Heading):
+        return Heading(block.level, visible(block.text))
+    if isinstance(block, Paragraph):
+        return Paragraph(visible(block.text), block.look)
+    return block
+
+
 def _heads(drawing: Drawing) -> int:
     """How many rows at the top hold heads alone; they are repeated on every page."""
     first = min((box.row for box in drawing.boxes if box.role != "head"), default=drawing.rows)
@@ -118,7 +128,7 @@ def supplement_table(region: Region, indicators: Mapping[str, Stated]) -> Table 
         texts[cell] = number_text(stated.value) + ("余" if stated.value is not None and stated.at_least else "")
         boxes += [
             Box(row=row, column=column, role="label", text_zh=text)
-            for column, text in enumerate((declared.id, declared.label_zh, declared.unit))
+            for column, text in enumerate((declared.id, visible(declared.label_zh), visible(declared.unit)))
         ]
         boxes.append(Box(row=row, column=len(SUPPLEMENT_HEAD) - 1, role="cell", cell=cell))
     drawing = Drawing(
@@ -221,17 +231,19 @@ def compose_report(
     annex = supplement_table(region, indicators)
     if annex is not None:
         blocks += [Heading(1, f"附：{annex.title}"), annex]
-    title = fill(figures, report.title_zh)
+    title = visible(fill(figures, report.title_zh))
     notice = notice_en = ""
     if settings.synthetic:
         title += "（示例）"
-        notice = f"示例报告，用于演示，不是任何机关的正式文件。{settings.synthetic_note_zh}"
-        notice_en = f"Demonstration only; no authority issued this report. {settings.synthetic_note_en}".strip()
+        notice = visible(f"示例报告，用于演示，不是任何机关的正式文件。{settings.synthetic_note_zh}")
+        notice_en = visible(
+            f"Demonstration only; no authority issued this report. {settings.synthetic_note_en}"
+        ).strip()
     return Content(
         title=title,
-        author=settings.publisher.name_zh,
+        author=visible(settings.publisher.name_zh),
         notice=notice,
         notice_en=notice_en,
-        blocks=tuple(blocks),
+        blocks=tuple(_plain(block) for block in blocks),
         notes=tuple(writer.notes.values()),
     )

@@ -168,7 +168,7 @@ def missing_note(figures: Figures, place: str, error: MissingFigureError) -> Not
             kind="no_previous_year",
             place=place,
             message_zh=f"没有给出{figures.year - 1}年的数字，与上年比较的句子未写入报告。",
-            message_en=f"No figures of {figures.year - 1} were given; the sentence that compares with them is left out.",
+            message_en=f"No figures of {figures.year - 1} given; the sentence that compares with them is left out.",
         )
     names = [figures.form.by_id[cell].label_zh if cell in figures.form.by_id else cell for cell in error.cells]
     return Note(

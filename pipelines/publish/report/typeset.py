@@ -60,7 +60,8 @@ def find_fonts(folders: Sequence[str] = (), *, system: bool = True) -> Fonts | N
 NO_FONT = Note(
     kind="no_font",
     place="report.pdf",
-    message_zh="本机没有安装中文字体，未生成 PDF；HTML 和 DOCX 已生成。请安装一种中文字体（如 Debian 的 fonts-noto-cjk）后重新生成。",
+    message_zh="本机没有安装中文字体，未生成 PDF；HTML 和 DOCX 已生成。"
+    "请安装一种中文字体（如 Debian 的 fonts-noto-cjk）后重新生成。",
     message_en="No Chinese font is installed, so there is no PDF; HTML and DOCX were made. Install one (such as "
     "fonts-noto-cjk on Debian) and build again.",
 )
