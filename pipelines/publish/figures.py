@@ -13,12 +13,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.publish.arrow import TYPES
 from pipelines.publish.checks import Release
 from schemas.findings import Finding, domain_finding, make_finding, rule_finding
 from schemas.form import load_form
 from schemas.rules import domain_problem, load_rules
+from schemas.tables import load_tables
 
 Sum = tuple[Decimal | None, int]
+NEEDED = {
+    "form_cells": ("cell", "edition", "label_zh", "label_en"),
+    "bodies": ("body", "status"),
+    "body_cells": ("body", "cell", "value"),
+    "county_totals": ("cell", "value", "bodies"),
+    "findings": ("body", "rule", "difference", "waived"),
+}
 
 
 def accepted_bodies(bodies: pa.Table) -> list[str]:
@@ -35,9 +44,28 @@ def sums_of_bodies(body_cells: pa.Table, accepted: list[str]) -> dict[str, Sum]:
     return {cell: (total if count else None, count) for cell, total, count in zip(*columns, strict=True)}
 
 
-def _tables(release: Release, *names: str) -> list[pa.Table] | None:
-    found = [release.tables.get(name) for name in names]
-    return None if None in found else found
+def _missing(release: Release) -> list[str]:
+    """The columns that the checks below read and that are not there, or not of the declared type."""
+    declared = load_tables()
+    lacking = []
+    for name, columns in NEEDED.items():
+        table = release.tables.get(name)
+        types = {field.name: TYPES[field.type] for field in declared[name].fields}
+        lacking += [
+            f"{name}.{column}"
+            for column in columns
+            if table is None or column not in table.column_names or table.schema.field(column).type != types[column]
+        ]
+    return lacking
+
+
+def check_figures(release: Release) -> tuple[Finding, ...]:
+    """Coverage, totals and rules together; figures_not_checked where the tables do not allow it, never a silent pass."""
+    lacking = _missing(release)
+    if lacking:
+        words = {"missing": ", ".join(lacking), "version": release.descriptor.get("version")}
+        return (make_finding("figures_not_checked", words=words, **_about(release)),)
+    return *check_coverage(release), *check_totals(release), *check_rules(release)
 
 
 def _about(release: Release) -> dict[str, Any]:
@@ -46,10 +74,7 @@ def _about(release: Release) -> dict[str, Any]:
 
 def check_coverage(release: Release) -> tuple[Finding, ...]:
     """Every accepted body has every cell of the form in ``body_cells``, as a figure or as an open blank."""
-    tables = _tables(release, "bodies", "body_cells", "form_cells")
-    if tables is None:
-        return ()
-    bodies, body_cells, form_cells = tables
+    bodies, body_cells, form_cells = (release.tables[name] for name in ("bodies", "body_cells", "form_cells"))
     expected = set(form_cells["cell"].to_pylist())
     cells: dict[str, set[str]] = {}
     for body, cell in zip(body_cells["body"].to_pylist(), body_cells["cell"].to_pylist(), strict=True):
@@ -68,11 +93,8 @@ def check_totals(release: Release) -> tuple[Finding, ...]:
 
     A cell of the form that has no total, or a total that is no cell of the form, is one too.
     """
-    tables = _tables(release, "bodies", "body_cells", "county_totals", "form_cells")
-    if tables is None:
-        return ()
-    bodies, body_cells, totals, form_cells = tables
-    sums = sums_of_bodies(body_cells, accepted_bodies(bodies))
+    totals, form_cells = release.tables["county_totals"], release.tables["form_cells"]
+    sums = sums_of_bodies(release.tables["body_cells"], accepted_bodies(release.tables["bodies"]))
     columns = [totals[name].to_pylist() for name in ("cell", "value", "bodies")]
     stated = {cell: (value, count) for cell, value, count in zip(*columns, strict=True)}
     labels = {
@@ -120,10 +142,7 @@ def check_rules(release: Release) -> tuple[Finding, ...]:
     that an attribute of the region frees (rule-making power) are silent if the descriptor states the attribute. An
     edition that this program does not know is a rules_not_checked, never a silent pass.
     """
-    tables = _tables(release, "county_totals", "form_cells")
-    if tables is None:
-        return ()
-    totals, form_cells = tables
+    totals, form_cells = release.tables["county_totals"], release.tables["form_cells"]
     values: Mapping[str, Decimal | None] = dict(
         zip(totals["cell"].to_pylist(), totals["value"].to_pylist(), strict=True)
     )
@@ -154,9 +173,7 @@ def check_rules(release: Release) -> tuple[Finding, ...]:
 
 
 def _waivers(release: Release, rule: str) -> list[dict[str, Any]]:
-    findings = release.tables.get("findings")
-    if findings is None:
-        return []
+    findings = release.tables["findings"]
     return [row for row in findings.filter(pc.equal(findings["rule"], rule)).to_pylist() if row["waived"]]
 
 

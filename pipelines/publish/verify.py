@@ -20,7 +20,7 @@ from pipelines.publish.checks import (
     read_descriptor,
     read_tables,
 )
-from pipelines.publish.figures import check_coverage, check_rules, check_totals
+from pipelines.publish.figures import check_figures
 from pipelines.publish.source import SourceError, open_release
 from pipelines.storage import Place
 from schemas.findings import Finding, make_finding
@@ -51,7 +51,7 @@ def check_files(files: Mapping[str, bytes]) -> tuple[Finding, ...]:
         findings += unreadable
         findings += check_csv(files, descriptor)
         release = Release(files=files, descriptor=descriptor, tables=tables)
-        for check in (check_twins, check_foreign_keys, check_coverage, check_totals, check_rules):
+        for check in (check_twins, check_foreign_keys, check_figures):
             findings += check(release)
     return tuple(findings)
 
