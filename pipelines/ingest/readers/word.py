@@ -26,6 +26,7 @@ _THROUGH = frozenset(
 _GONE = frozenset({"del", "moveFrom", "delText", "instrText", "delInstrText", "rPr", "pPr", "sdtPr", "sdtEndPr", "rt"})
 _OFF = frozenset({"0", "false", "off"})
 _FEW_WORDS = 40
+_HAIR = 80  # twentieths of a point, 1.4 mm: no figure fits in between
 
 
 def read(data: bytes, name: str) -> Document:
@@ -150,19 +151,24 @@ class _Body:
             for cell in cells:
                 self.blocks(cell, depth + 1)
             return
-        self._grid(rows, depth)
+        self._grid(table, rows, depth)
 
-    def _grid(self, rows: list[etree._Element], depth: int) -> None:
+    def _grid(self, table: etree._Element, rows: list[etree._Element], depth: int) -> None:
         laid: list[list[_Cell]] = []
         above: dict[int, _Cell] = {}  # by left column: the cell that a merge from above would continue
+        lines = _Lines(table, rows)
         for number, row in enumerate(rows):
-            column = self._width(_property(row, "trPr", "gridBefore"))
+            drawn = _size(_property(row, "trPr", "gridBefore"))
             line: list[_Cell] = []
             below: dict[int, _Cell] = {}
             for element in _children(row, "tc"):
-                span = max(1, self._width(_property(element, "tcPr", "gridSpan")))
-                if column + span > MAX_COLUMNS:
-                    raise hostile(self.name, f"有单元格跨 {span} 列", f"a cell spans {span} columns")
+                width = max(1, _size(_property(element, "tcPr", "gridSpan")))
+                if drawn + width > MAX_COLUMNS:
+                    raise hostile(self.name, f"有单元格跨 {width} 列", f"a cell spans {width} columns")
+                column, span = lines.place(drawn, drawn + width)
+                drawn += width
+                if not span:
+                    continue
                 merge, left = _property(element, "tcPr", "vMerge"), _property(element, "tcPr", "hMerge")
                 continues = merge is not None and attribute(merge, "val") != "restart"
                 if left is not None and attribute(left, "val") != "restart" and line:
@@ -174,7 +180,6 @@ class _Body:
                     cell = _Cell(number, column, span, element)
                     line.append(cell)
                     below[column] = cell
-                column += span
             laid.append(line)
             above = below
         grid = self.flow.begin_table()
@@ -188,9 +193,38 @@ class _Body:
         for box in boxes:
             self.blocks(box, depth + 1)
 
-    def _width(self, element: etree._Element | None) -> int:
-        text = attribute(element, "val") if element is not None else ""
-        return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+def _size(element: etree._Element | None, name: str = "val") -> int:
+    text = attribute(element, name) if element is not None else ""
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+class _Lines:
+    """The vertical lines of a table. Lines that hands and programs drew a hair apart count as one.
+
+    Where that would leave fewer columns than a row has cells, the widths are not to be trusted and every line counts.
+    """
+
+    def __init__(self, table: etree._Element, rows: list[etree._Element]) -> None:
+        widths = [_size(column, "w") for grid in _children(table, "tblGrid") for column in _children(grid, "gridCol")]
+        self._merged = [0]
+        edge, kept = 0, 0
+        for width in widths[:MAX_COLUMNS]:
+            edge += width
+            apart = edge - kept >= _HAIR
+            kept = edge if apart else kept
+            self._merged.append(self._merged[-1] + apart)
+        if self._merged[-1] < max((sum(1 for _ in _children(row, "tc")) for row in rows), default=0):
+            self._merged = list(range(len(widths) + 1))
+
+    def place(self, first: int, last: int) -> tuple[int, int]:
+        """(left column, columns) of a cell between two lines; 0 columns for a cell that is but a hair wide."""
+        left, right = self._line(first), self._line(last)
+        return left, right - left
+
+    def _line(self, number: int) -> int:
+        beyond = number - len(self._merged) + 1
+        return self._merged[-1] + beyond if beyond > 0 else self._merged[number]
 
 
 def _holds_data(cell: etree._Element) -> bool:
