@@ -60,7 +60,7 @@ def _missing(release: Release) -> list[str]:
 
 
 def check_figures(release: Release) -> tuple[Finding, ...]:
-    """Coverage, totals and rules together; figures_not_checked where the tables do not allow it, never a silent pass."""
+    """Coverage, totals and rules; a figures_not_checked where the tables do not allow it, never a silent pass."""
     lacking = _missing(release)
     if lacking:
         words = {"missing": ", ".join(lacking), "version": release.descriptor.get("version")}
