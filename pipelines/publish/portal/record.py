@@ -1,0 +1,169 @@
+"""The catalogue record of a dataset as Chinese public-data platforms show it, and how to cite and load the data.
+
+Belongs here: the declared elements (GB/T 21063.3, DB51/T 2847) filled from a release's descriptor, citations, code
+snippets. Does not belong here: which elements there are (schemas/catalogue.toml), records for machines
+(pipelines/publish/catalogue).
+
+No date is stated: a release's bytes and its pages do not depend on when they were made. Readers add their own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from pipelines.publish.catalogue.schema_org import inline
+from pipelines.publish.portal.releases import Dataset
+from schemas.catalogue import Fact, load_catalogue
+
+
+class Element(msgspec.Struct, frozen=True, kw_only=True):
+    """One element of the record. ``link``: an address that the value leads to, "" for none."""
+
+    name_zh: str
+    name_en: str
+    value: str
+    value_en: str = ""
+    link: str = ""
+
+
+def _web(address: object) -> str:
+    """An address that may be linked: http, https alone."""
+    text = address if isinstance(address, str) else ""
+    return text if text.startswith(("https://", "http://")) else ""
+
+
+def _publisher(dataset: Dataset) -> dict[str, str]:
+    people: list[dict[str, Any]] = dataset.descriptor.get("contributors") or [{}]
+    return {name: value for name, value in people[0].items() if isinstance(value, str)}
+
+
+def _licence(dataset: Dataset) -> dict[str, str]:
+    licences: list[dict[str, str]] = dataset.descriptor.get("licenses") or [{}]
+    return licences[0]
+
+
+def _values(dataset: Dataset) -> dict[Fact, tuple[str, str, str]]:
+    """Chinese text, English text and link by fact, from the descriptor alone."""
+    descriptor, publisher, licence = dataset.descriptor, _publisher(dataset), _licence(dataset)
+    region, coverage = descriptor["x-region"], descriptor["x-coverage"]
+    accepted, expected = coverage["accepted"], coverage["expected"]
+    return {
+        "title": (descriptor["title"], descriptor["title_en"], ""),
+        "identifier": (descriptor["name"], "", ""),
+        "metadata_identifier": (f"{descriptor['name']}-metadata", "", ""),
+        "description": (descriptor["description"], descriptor["description_en"], ""),
+        "publisher": (publisher.get("title", ""), publisher.get("organization", ""), _web(publisher.get("path"))),
+        "contact": (publisher.get("email", ""), "", ""),
+        "keywords": ("、".join(descriptor["keywords"]), "", ""),
+        "address": ("", "", ""),  # the reader's browser shows it
+        "formats": ("Parquet、CSV、XLSX、JSON", "", ""),
+        "region": (f"{region['name_zh']}（{region['standard']} {region['code']}）", region["name_en"], ""),
+        "period": (f"{dataset.year}年1月1日至12月31日", f"{dataset.year}-01-01 to {dataset.year}-12-31", ""),
+        "licence": (licence.get("title") or licence.get("name", ""), "", _web(licence.get("path"))),
+        "issued": ("", "", ""),
+        "basis": ("；".join(source["title"] for source in descriptor["sources"]), "", ""),
+        "coverage": (f"应报送{expected}个，采用{accepted}个", f"{accepted} of {expected} bodies", ""),
+    }
+
+
+def record(dataset: Dataset) -> list[Element]:
+    """The declared elements of ``schemas/catalogue.toml`` that the release states, then what the portal adds."""
+    values = _values(dataset)
+    rows = sum(table.num_rows for table in dataset.tables.values())
+    tables = len(dataset.tables)
+    given = [
+        (one.name_zh, one.name_en, *(values[one.source] if one.source else (one.text_zh, one.text_en, "")))
+        for one in load_catalogue().elements
+    ]
+    given += [
+        ("数据量", "Volume", f"{tables} 张数据表，{rows:,} 行", f"{tables} tables, {rows:,} rows", ""),
+        ("数据结构版本", "Schema version", dataset.descriptor["version"], "", ""),
+        ("发布版本", "Release", dataset.current.id, "", ""),
+    ]
+    return [Element(name_zh=zh, name_en=en, value=v, value_en=v_en, link=link) for zh, en, v, v_en, link in given if v]
+
+
+def schema_org(dataset: Dataset) -> str:
+    """The release's own schema.org record for use inside the dataset's page; "" where the release has none.
+
+    Its addresses are relative to the release's folder; here they are relative to the page.
+    """
+    data = dataset.current.files.get("schema-org.jsonld")
+    if data is None:
+        return ""
+    document = json.loads(data)
+    base = f"releases/{dataset.current.id}/"
+    for one in document.get("distribution", []):
+        if not _web(one.get("contentUrl")):
+            one["contentUrl"] = base + str(one.get("contentUrl", ""))
+    return inline(document)
+
+
+def citations(dataset: Dataset) -> list[tuple[str, str]]:
+    """How to cite the release: (style, text). ``{URL}`` stands for the page's own address, which the browser fills in."""
+    descriptor, publisher = dataset.descriptor, _publisher(dataset)
+    who_zh = publisher.get("title", "")
+    who_en = publisher.get("organization") or who_zh
+    identifier, version = descriptor["name"], dataset.current.id
+    return [
+        (
+            "GB/T 7714—2015",
+            f"{who_zh}. {descriptor['title']}[DS/OL]. 版本 {version}. [引用日期]. {{URL}}.",
+        ),
+        (
+            "APA",
+            f"{who_en}. ({dataset.year}). {descriptor['title_en']} (Release {version}) [Data set]. {{URL}}",
+        ),
+        (
+            "BibTeX",
+            f"@misc{{{identifier},\n  author = {{{{{who_en}}}}},\n  title = {{{{{descriptor['title_en']}}}}},\n"
+            f"  year = {{{dataset.year}}},\n  version = {{{version}}},\n  howpublished = {{\\url{{{{URL}}}}}}\n}}",
+        ),
+    ]
+
+
+def snippets(dataset: Dataset) -> list[tuple[str, str, str]]:
+    """How to load the county totals and join their labels: (tool, language, code). ``{BASE}``: the release's address."""
+    base = "{BASE}"
+    return [
+        (
+            "pandas",
+            "python",
+            f'import pandas as pd\n\nbase = "{base}"\n'
+            'totals = pd.read_parquet(base + "data/county_totals.parquet")\n'
+            'cells = pd.read_parquet(base + "data/form_cells.parquet")\n'
+            'df = totals.merge(cells[["cell", "label_zh", "label_en", "total"]], on="cell")',
+        ),
+        (
+            "polars",
+            "python",
+            f'import polars as pl\n\nbase = "{base}"\n'
+            'totals = pl.read_parquet(base + "data/county_totals.parquet")\n'
+            'cells = pl.read_parquet(base + "data/form_cells.parquet")\n'
+            'df = totals.join(cells.select("cell", "label_zh", "label_en", "total"), on="cell")',
+        ),
+        (
+            "R",
+            "r",
+            f'library(arrow)\n\nbase <- "{base}"\n'
+            'totals <- read_parquet(paste0(base, "data/county_totals.parquet"))\n'
+            'cells <- read_parquet(paste0(base, "data/form_cells.parquet"))\n'
+            'df <- merge(totals, cells[c("cell", "label_zh", "label_en", "total")], by = "cell")',
+        ),
+        (
+            "DuckDB",
+            "sql",
+            "SELECT c.label_zh, t.value, t.unit, t.bodies\n"
+            f"FROM '{base}data/county_totals.parquet' AS t\n"
+            f"JOIN '{base}data/form_cells.parquet' AS c USING (cell)\nORDER BY t.value DESC;",
+        ),
+        (
+            "Data Package",
+            "python",
+            f'from frictionless import Package\n\npackage = Package("{base}datapackage.json")\nprint(package.resource_names)',
+        ),
+        ("gongkai", "shell", f"gongkai verify {base}"),
+    ]
