@@ -100,7 +100,7 @@ class Waiver(_Model, frozen=True):
     approved_by: str
     approved_on: datetime.date
     cells: tuple[str, ...] = ()
-    found: Decimal | int | float | str | None = None
+    found: int | float | str | None = None
 
 
 class Correction(_Model, frozen=True):
