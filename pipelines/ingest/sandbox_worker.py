@@ -58,11 +58,16 @@ def confine(limits: Limits) -> None:
 
 
 def _occupied() -> int:
+    return _pages(0) or 256 * MIB
+
+
+def _pages(column: int) -> int:
+    """Bytes of this process: 0 its address space, 1 what is resident; 0 where the system does not tell."""
     try:
         with open("/proc/self/statm", "rb") as file:  # noqa: PTH123  (one read, no Path needed this early)
-            return int(file.read().split()[0]) * resource.getpagesize()
+            return int(file.read().split()[column]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
-        return 256 * MIB
+        return 0
 
 
 def _start_clocks(limits: Limits) -> None:
@@ -140,8 +145,11 @@ def replies(job: Job, work: Work, limits: Limits) -> Iterator[bytes]:
 
 
 def _heavy(limits: Limits) -> bool:
-    """Whether this process holds so much that the next file would be judged by what earlier files left behind."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > limits.memory_bytes // 2
+    """Whether this process holds so much that the next file would be judged by what earlier files left behind.
+
+    What it holds now, not ``ru_maxrss``: Linux hands that peak on from the process that started this one.
+    """
+    return _pages(1) > limits.memory_bytes // 2
 
 
 def write_all(descriptor: int, data: bytes) -> None:
