@@ -52,6 +52,11 @@ def _utf16_without_mark(data: bytes) -> str:
     return ""
 
 
+def _breaks_off(data: bytes, fault: UnicodeDecodeError) -> bool:
+    """Whether the only fault is that the last character is not whole."""
+    return fault.end >= len(data) and len(data) - fault.start < 4
+
+
 def encoding_of(data: bytes) -> str:
     """The encoding of a text, "" where it is none: mark, UTF-8, what a page declares, GB18030.
 
@@ -68,7 +73,9 @@ def encoding_of(data: bytes) -> str:
         if name:
             try:
                 data.decode(name)
-            except (UnicodeError, ValueError):
+            except UnicodeDecodeError as fault:
+                if name == "utf-8" and _breaks_off(data, fault) and _CHINESE.search(data[: fault.start].decode(name)):
+                    return name  # any short beginning of UTF-8 would pass for GB18030 as well
                 continue
             return name
     for name in (declared or "utf-8", "gb18030"):
@@ -88,7 +95,7 @@ def decode(data: bytes, name: str) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as fault:
-        if fault.end >= len(data) and len(data) - fault.start < 4:
+        if _breaks_off(data, fault):
             raise decline(
                 "damaged_file",
                 name,

@@ -13,9 +13,9 @@ from pipelines.ingest.declined import Declined, decline
 from pipelines.ingest.decoding import decode, encoding_of
 from pipelines.ingest.document import Format
 from pipelines.ingest.limits import MAX_TEXT_BYTES, MIB
-from pipelines.ingest.readers.container import Container
+from pipelines.ingest.readers.container import Container, hostile
 from pipelines.ingest.readers.ole import MAGIC as OLE
-from pipelines.ingest.readers.ole import root_streams, word_is_encrypted
+from pipelines.ingest.readers.ole import WORKBOOKS, root_streams, word_is_encrypted, workbook_is_encrypted
 from schemas.findings import Finding
 
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
@@ -39,6 +39,7 @@ _HTML_START = re.compile(
 )
 _TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _TABLE_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
+_MARKUP = re.compile(r"<[!?a-zA-Z]")
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]\d-])')
 _WORD_XML = re.compile(r"<\?mso-application\s+progid=\"Word|<w:wordDocument\b|<pkg:package\b")
 _SHEET_XML = re.compile(r"<\?mso-application\s+progid=\"Excel|urn:schemas-microsoft-com:office:spreadsheet")
@@ -95,7 +96,9 @@ def _compound(data: bytes, name: str) -> Format:
         if word_is_encrypted(data):
             raise decline("encrypted_file", name)
         return "doc"
-    if streams & {"Workbook", "Book", "WORKBOOK", "BOOK"}:
+    if not streams.isdisjoint(WORKBOOKS):
+        if workbook_is_encrypted(data):
+            raise decline("encrypted_file", name)
         return "xls"
     if streams & {"CONTENTS", "MatOST"}:
         return "wps"
@@ -152,14 +155,16 @@ def _open_document(container: Container, kind: str, name: str) -> Format:
 def _textual(text: str, name: str) -> Format:
     head = text[:_HEAD]
     if head.lstrip().startswith("<"):
+        if "<!ENTITY" in text:
+            raise hostile(name, "文件声明了外部实体", "it declares entities")
         if _WORD_XML.search(head):
             return "doc"
         if _SHEET_XML.search(head) and "<html" not in head.lower():
             return "xls"
     if _HTML_START.match(head, _first_tag(head)) or _has_table(text[:500_000]):
         return "html"
-    if head.lstrip().startswith("<?xml"):
-        raise decline("unsupported_format", name, found="XML 文件", found_en="an XML file")
+    if _MARKUP.match(head.lstrip()):
+        raise decline("unsupported_format", name, found="XML 一类的文件", found_en="an XML file or the like")
     if _JSON_START.match(head):
         return "json"
     if sum(character < " " and character not in "\t\r\n\f\v" for character in head) * 100 > len(head):

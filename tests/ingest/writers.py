@@ -144,8 +144,12 @@ def converted(source: str, target: str, pages: str = "all") -> bytes:
         path = Path(folder, f"facts.{source}")
         path.write_bytes(data)
         subprocess.run(
-            [program, f"-env:UserInstallation={Path(folder, 'profile').as_uri()}", "--headless"]
-            + ["--convert-to", target, "--outdir", folder, str(path)],
+            [
+                program,
+                f"-env:UserInstallation={Path(folder, 'profile').as_uri()}",
+                "--headless",
+                *("--convert-to", target, "--outdir", folder, str(path)),
+            ],
             check=True,
             capture_output=True,
             timeout=120,

@@ -38,6 +38,8 @@ def read(data: bytes, name: str) -> Document:
         cause = fault.args[0] if fault.args else None
         if isinstance(cause, (PDFPasswordIncorrect, PDFEncryptionError)):
             raise decline("encrypted_file", name) from fault
+        if isinstance(cause, MemoryError):
+            raise cause from fault  # the sandbox has its own words for it
         raise damaged(name, "PDF 结构不完整", "its PDF structure is incomplete") from fault
 
 
