@@ -17,7 +17,7 @@ from schemas.declaration import load_toml
 from schemas.form import FORMS, Block, Form, editions, load_form
 
 Kind = Literal["title", "corner", "head", "row", "row_group", "column", "column_group"]
-_PINYIN = re.compile(r"[(（]\s*[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ]{1,7}\s*[)）]")
+PINYIN = re.compile(r"[(（]\s*[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ]{1,7}\s*[)）]")
 _NUMBER = re.compile(r"^[\s#*>]*(?:表\s*[一二三四五六\d]\s*[:、.]?|[一二三四五六七八九十]{1,3}\s*[、,.．:]|\(\s*[一二三四五六七八九十\d]{1,3}\s*\)|\d{1,2}\s*[.、．,)])\s*")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\([^()]*$")
 _DROP = re.compile(r"[^0-9a-z㐀-鿿豈-﫿]+")
@@ -47,14 +47,15 @@ def writing() -> Writing:
 
 
 @cache
-def _simplified() -> dict[int, str]:
+def simplified() -> dict[int, str]:
+    """Traditional characters and their simplified twins, for str.translate."""
     return {ord(pair[0]): pair[1] for pair in writing().traditional.split()}
 
 
 @lru_cache(maxsize=8192)
 def plain(text: str) -> str:
     """``text`` with compatibility forms, traditional characters and pinyin annotations resolved; marks are kept."""
-    return _PINYIN.sub("", unicodedata.normalize("NFKC", text)).translate(_simplified()).lower()
+    return PINYIN.sub("", unicodedata.normalize("NFKC", text)).translate(simplified()).lower()
 
 
 def _drop(text: str) -> str:

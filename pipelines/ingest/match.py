@@ -18,7 +18,7 @@ from pipelines.ingest.align import align
 from pipelines.ingest.document import Document, Grid
 from pipelines.ingest.geometry import Geometry, columns_below, columns_beside, slots_at, survey
 from pipelines.ingest.labels import meanings_of
-from pipelines.ingest.lines import Line, Slot, flatten, grids_of, stream
+from pipelines.ingest.lines import Line, Slot, grids_of, stream
 from pipelines.ingest.normalise import read_value
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Cut, Record, by_lines, by_stream
@@ -78,10 +78,9 @@ def read_cell(cell: str, slot: Slot, kind: str, unit: str) -> ReadCell:
     return ReadCell(cell=cell, value=reading.value, raw=raw or None, state=reading.state, at=slot.at)
 
 
-def match(document: Document, year: int | None) -> Match:
-    """Lay a document on the form. ``year``: the report year if the document states one; it only breaks ties between
+def match(document: Document, lines: Sequence[Line], year: int | None) -> Match:
+    """Lay a document on the form. ``lines``: the document flattened (lines.py). ``year``: the report year if the document states one; it only breaks ties between
     editions that a table's own labels do not tell apart. Never raises."""
-    lines = flatten(document)
     regions = find_regions(lines)
     grids = grids_of(document)
     surveys: dict[int, Geometry] = {}

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from pipelines.ingest.claims import find_claims, find_fees
 from pipelines.ingest.declined import Declined
 from pipelines.ingest.document import Document
 from pipelines.ingest.identify import identify
 from pipelines.ingest.indicators import read_indicators
+from pipelines.ingest.lines import flatten
 from pipelines.ingest.match import match
 from pipelines.ingest.problems import problems_of
 from pipelines.ingest.tidy_cells import read_tidy
 from pipelines.layout import MARK_PRODUCT
 from schemas.form import editions, load_form
-from schemas.intake import ReadFile
+from schemas.intake import Claim, ReadFile
+
+# The table that the form states in sentences only; our own workbook draws it as a small grid.
+FEES = "processing_fees"
 
 
 def read_bytes(data: bytes, name: str) -> ReadFile:
@@ -50,14 +55,19 @@ def read_document(document: Document, name: str, digest: str) -> ReadFile:
     """A document as cells, claims, indicators, identity and problems. Pure; the same document gives the same answer."""
     own = document.marks.get("product") == MARK_PRODUCT
     code = document.marks.get("body", "").strip()
+    identity = identify(document)
+    claims: tuple[Claim, ...] = ()
     if document.tidy:
-        identity = identify(document)
         cells, form, unknown = read_tidy(document.tidy, identity.year)
         found = None
     else:
-        found = match(document, identify(document).year)
+        lines = flatten(document)
+        found = match(document, lines, identity.year)
         cells, form, unknown = found.cells(), found.form, ()
         identity = identify(document, earliest_of(form, found.certain))
+        if FEES not in form and (fees := find_fees(lines, identity.year)):
+            cells, form = (*cells, *fees), {**form, FEES: editions()[-1]}
+        claims = find_claims(lines, form, identity.year)
     is_code = code[:6].isdigit()
     return ReadFile(
         file=name,
@@ -69,6 +79,7 @@ def read_document(document: Document, name: str, digest: str) -> ReadFile:
         body_name=identity.body_name or ("" if is_code else code),
         year=identity.year,
         cells=cells,
+        claims=claims,
         indicators=read_indicators(document),
         problems=problems_of(name, document, cells, found, unknown),
     )
