@@ -142,12 +142,14 @@ def withdraw(out: Place, region: str, year: int, identifier: str, reason: str, a
             raise ReleaseError(
                 f"没有发布过版本 {identifier}；已发布的有：{known}。 No release {identifier} was published."
             )
+        latest = read_latest(out, region, year)
+        done_before = history.withdrawal(identifier) is not None and _named(history, latest)
         if history.withdrawal(identifier) is None:
             history = history.then("withdrawn", identifier, reason=reason.strip(), approved_by=approved_by.strip())
             write_atomic(history_path(out, region, year), encode(history))
-        elif _named(history, read_latest(out, region, year)):
+        _point(out, history, latest)
+        if done_before:
             raise ReleaseError(f"版本 {identifier} 已经撤回。 Release {identifier} was withdrawn before.")
-        _point(out, history, read_latest(out, region, year))
     return current_release(out, region, year)
 
 
