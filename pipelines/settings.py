@@ -7,6 +7,7 @@ county (regions/) or secrets of any kind.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,21 +21,25 @@ class SettingsError(ValueError):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where data, releases and regions are, and how many processes read files."""
+    """Where data, releases and regions are, and how many processes read files.
+
+    ``base_url``: the web address under which OUT is served, for catalogue records; "": their addresses are relative.
+    """
 
     data: str
     out: str
     regions: str
     workers: int
+    base_url: str = ""
 
 
 def load_settings(
     environment: Mapping[str, str] | None = None, *, data: str | None = None, out: str | None = None
 ) -> Settings:
-    """Settings from GONGKAI_DATA, GONGKAI_OUT, GONGKAI_REGIONS and GONGKAI_WORKERS; ``data`` and ``out`` override.
+    """Settings from GONGKAI_DATA, GONGKAI_OUT, GONGKAI_REGIONS, GONGKAI_WORKERS and GONGKAI_BASE_URL.
 
-    Defaults: ``data/``, ``out/`` in the current folder, ``regions/`` of the project, as many workers as processors
-    (2 at most). Raises SettingsError.
+    ``data`` and ``out`` override. Defaults: ``data/``, ``out/`` in the current folder, ``regions/`` of the project, as
+    many workers as processors (2 at most), no web address. Raises SettingsError.
     """
     given = os.environ if environment is None else environment
     workers = given.get("GONGKAI_WORKERS", "") or str(min(2, os.cpu_count() or 1))
@@ -49,9 +54,16 @@ def load_settings(
             f"GONGKAI_REGIONS 指向的文件夹“{regions}”不存在。"
             f" GONGKAI_REGIONS names the folder {regions!r}, which does not exist."
         )
+    base_url = given.get("GONGKAI_BASE_URL", "")
+    if base_url and not re.fullmatch(r"https?://[^\s<>\"{}|\\^`#?]+", base_url):
+        raise SettingsError(
+            f"GONGKAI_BASE_URL 是“{base_url}”，应为网址，如 https://data.example.org/open。"
+            f" GONGKAI_BASE_URL is {base_url!r}; it should be a web address such as https://data.example.org/open."
+        )
     return Settings(
         data=data or given.get("GONGKAI_DATA", "") or "data",
         out=out or given.get("GONGKAI_OUT", "") or "out",
         regions=regions,
         workers=int(workers),
+        base_url=base_url,
     )
