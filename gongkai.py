@@ -338,7 +338,7 @@ def template(year: int, body: str, region: str | None, output: Path) -> None:
 @click.option("--format", "form", type=FORMATS, default="text", help="输出格式 / output format.")
 def rules(edition: str, form: str) -> None:
     """列出全部勾稽关系和核查规则。List every accounting rule and kind of finding."""
-    from pipelines.publish.rulebook import rulebook_rows
+    from pipelines.publish.rulebook import rulebook_rows, rulebook_text
     from schemas.form import editions
 
     if edition not in editions():
@@ -346,12 +346,10 @@ def rules(edition: str, form: str) -> None:
             f"没有 {edition} 年版的表式，现有：{'、'.join(editions())}。",
             f"There is no edition {edition}; there are: {', '.join(editions())}.",
         )
-    rows = rulebook_rows(edition)
     if form == "json":
-        _json(rows)
-        return
-    for row in rows:
-        click.echo(f"{row['id']}  [{row['severity']}]\n  {row['title_zh']} {row['title_en']}\n  {row['signs']}")
+        _json(rulebook_rows(edition))
+    else:
+        click.echo(rulebook_text(edition, shutil.get_terminal_size().columns), nl=False)
 
 
 @main.command(epilog=_examples("gongkai sample", "gongkai sample --if-absent --data data"))
