@@ -311,7 +311,8 @@ def _spans(title: str, name: str, full: bool) -> Iterator[tuple[int, int, bool]]
         end = start + len(name)
         following = re.match(r"[\u3400-\u9fff]*", title[end:])
         tail = _TITLE_GOES_ON.split(following[0] if following else "", maxsplit=1)[0]
-        cut_off = not full and start > 0 and _CHINESE.match(title[start - 1]) is not None
+        before = title[start - 1] if start else ""
+        cut_off = not full and _CHINESE.match(before) is not None and before not in "年度"
         yield start, end, not cut_off and _OTHER_BODY.search(tail) is None
         start = title.find(name, start + 1)
 

@@ -58,7 +58,7 @@ class _Plan(msgspec.Struct, frozen=True):
     flows: tuple[_Flow, ...]
     history: tuple[_Flow, ...]
     totals: tuple[tuple[str, tuple[str, ...]], ...]
-    conditions: frozenset[str]  # leaves that above 0 would call for something elsewhere: never invented
+    conditions: frozenset[str]  # leaves of touchy cells: never invented above 0
 
 
 def _plan(form: Form, rules: RuleSet) -> _Plan:
@@ -95,13 +95,14 @@ def _plan(form: Form, rules: RuleSet) -> _Plan:
         tuple(flow for flow in flows if not flow.rule.across_years),
         tuple(flow for flow in flows if flow.rule.across_years),
         tuple(order),
-        frozenset(
-            leaf
-            for rule in rules.rules
-            if rule.when and rule.when.state == "positive"
-            for leaf in leaves_of(rule.when.cell)
-        ),
+        frozenset(leaf for cell in _touchy(rules) for leaf in leaves_of(cell)),
     )
+
+
+def _touchy(rules: RuleSet) -> set[str]:
+    """Cells that above 0 break a rule or call for something elsewhere."""
+    forbidden = {term.cell for rule in rules.rules if rule.unless for term in rule.found}
+    return forbidden | {rule.when.cell for rule in rules.rules if rule.when and rule.when.state == "positive"}
 
 
 class _Dice:
@@ -269,7 +270,8 @@ def _prior_year(county: _County, following: Mapping[str, Figures], published: Ma
         free = [key for key in flow.became if key not in closing]
         weights = {key: _likelihood(county, key, published) for key in free if key not in county.plan.conditions}
         volume = sum(int(published[key]) for key in flow.became)
-        cases = [(dice.pick(county.busy), dice.pick(weights)) for _ in range(scaled(Decimal(volume)) or dice.below(4))]
+        invented = (scaled(Decimal(volume)) or dice.below(4)) if weights else 0
+        cases = [(dice.pick(county.busy), dice.pick(weights)) for _ in range(invented)]
         cases += [(body, key) for key in kept for body, count in closing[key].items() for _ in range(int(count))]
         later = [key for key in flow.came if key.endswith(mark) or _opens(county.rules, key)]
         fresh = [key for key in flow.came if key not in later]

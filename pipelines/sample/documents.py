@@ -18,7 +18,7 @@ from docx import Document
 from docx.document import Document as DocxDocument
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
-from docx.shared import Cm, Pt
+from docx.shared import Cm, Emu, Pt
 from docx.table import Table, _Cell
 
 from pipelines.layout import SUPPLEMENT_PREFIX, Drawing
@@ -51,23 +51,24 @@ def _write(cell: _Cell, text: str, *, centred: bool) -> None:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
 
 
-def _widths(table: Table, drawing: Drawing) -> None:
+def _widths(table: Table, grid: list[tuple[_Cell, ...]], drawing: Drawing) -> None:
     """Room for the words: label columns wider than figure columns, the innermost the widest."""
     labels = min(box.column for box in drawing.boxes if box.role == "cell")
     weights = [2] * (labels - 1) + [5] * min(labels, 1) + [2] * (drawing.columns - labels)
     if labels > 1:
         weights[labels:] = [1] * (drawing.columns - labels)
     table.autofit = False
-    for column, weight in zip(table.columns, weights, strict=True):
-        column.width = PRINT_WIDTH * weight // sum(weights)
-        for cell in column.cells:
-            cell.width = column.width
+    for position, (column, weight) in enumerate(zip(table.columns, weights, strict=True)):
+        width = Emu(PRINT_WIDTH * weight // sum(weights))
+        column.width = width
+        for row in grid:
+            row[position].width = width
 
 
 def _docx_drawing(document: DocxDocument, drawing: Drawing, figures: Mapping[str, str]) -> None:
     table = document.add_table(drawing.rows, drawing.columns, style="Table Grid")
-    _widths(table, drawing)
     grid = [row.cells for row in table.rows]
+    _widths(table, grid, drawing)
     for box in drawing.boxes:
         cell = grid[box.row][box.column]
         if box.rows > 1 or box.columns > 1:

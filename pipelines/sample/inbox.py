@@ -23,7 +23,9 @@ from schemas.region import Body, Region
 # The formats of those who do not use the workbook, spread over the roster; all others, always the office, do.
 OTHER_FORMATS = ("docx", "html", "csv", "docx", "html", "docx", "csv", "docx", "html")
 OTHERS = 18  # of 66: 8 documents, 6 pages, 4 csv files
-FLAT_EVERY = 5  # every fifth file lies in the inbox itself, the others in a folder named by the body's code
+FLAT_EVERY = (
+    5  # every fifth file, from the third on, lies in the inbox itself, the others in a folder named by the body's code
+)
 ENCODINGS = ("utf-8", "gb18030")  # older portals still serve the latter
 SHORT_NOTE_END = "："
 
@@ -56,12 +58,10 @@ def return_file(
     if kind == "csv":
         note = region.settings.synthetic_note_zh.split(SHORT_NOTE_END)[0]
         return tidy(region.settings.code, year, body.code, values, indicators, note)
+    if kind not in ("docx", "html"):
+        raise ValueError(f"no sample format {kind!r}; there are xlsx, docx, html and csv")
     report = compose(form, region, body, year, values, indicators)
-    if kind == "docx":
-        return docx(report)
-    if kind == "html":
-        return page(report, encoding)
-    raise ValueError(f"no sample format {kind!r}; there are xlsx, docx, html and csv")
+    return docx(report) if kind == "docx" else page(report, encoding)
 
 
 def make_returns(
@@ -84,7 +84,7 @@ def make_returns(
         encoding = ENCODINGS[pages % len(ENCODINGS)]
         pages += kind == "html"
         name = f"{body.name_zh}{year}年政府信息公开工作年度报告.{kind}"
-        path = PurePosixPath(name) if position % FLAT_EVERY == FLAT_EVERY - 1 else PurePosixPath(body.code, name)
+        path = PurePosixPath(name) if position % FLAT_EVERY == 2 else PurePosixPath(body.code, name)
         files[str(path)] = return_file(
             form,
             region,
