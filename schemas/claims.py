@@ -23,7 +23,7 @@ class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Strict base: unknown keys are refused."""
 
 
-class ClaimPattern(_Model):
+class ClaimPattern(_Model, frozen=True):
     """A way of stating a figure. Exactly one of ``cell`` and ``column`` is given; see the head of claims.toml.
 
     ``subject``: the row (``table.row``) that later patterns with a ``column`` speak of; ``default``: the row they speak
@@ -45,7 +45,7 @@ class ClaimPattern(_Model):
     veto_sentence: str = ""
 
 
-class NothingPattern(_Model):
+class NothingPattern(_Model, frozen=True):
     """Words that state 0 without a number."""
 
     id: str
@@ -54,7 +54,7 @@ class NothingPattern(_Model):
     readings: tuple[tuple[str, ...], ...] = ()
 
 
-class FeePattern(_Model):
+class FeePattern(_Model, frozen=True):
     """Words of section six that state cells: ``zero`` says 0 for all of them, ``figure`` gives the number of one."""
 
     cells: tuple[str, ...]
@@ -64,7 +64,7 @@ class FeePattern(_Model):
     counters: tuple[str, ...] = ()
 
 
-class ClaimDeclaration(_Model):
+class ClaimDeclaration(_Model, frozen=True):
     """The file ``claims.toml``."""
 
     counters: tuple[str, ...]

@@ -7,6 +7,7 @@ the records there. Belongs here: the choice of rows. Does not belong here: colum
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pipelines.ingest.labels import likeness, meanings_of
 from pipelines.ingest.plan import RowPlan
@@ -60,7 +61,7 @@ def _between(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int]) -> dict[
     records = cut.records
     found: dict[int, int] = {}
     anchors = [(-1, -1), *sorted(placed.items()), (len(records), len(rows))]
-    for (left, above), (right, below) in zip(anchors, anchors[1:], strict=False):
+    for (left, above), (right, below) in pairwise(anchors):
         gap = right - left - 1
         if gap == 0 or below - above - 1 != gap or (left < 0 and right == len(records)):
             continue

@@ -5,6 +5,8 @@ Belongs here: heads found in a grid, and the columns of figures below them. Does
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
 from pipelines.ingest.document import Grid, TextCell
@@ -81,7 +83,7 @@ def columns_below(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) ->
         return None
     rows = [heads[0].row for heads in nearest.values()]
     columns = tuple(nearest[column][0].column for column in row.columns)
-    ordered = all(left < right for left, right in zip(columns, columns[1:], strict=False))
+    ordered = all(left < right for left, right in pairwise(columns))
     return columns if ordered and max(rows) - min(rows) <= MOST_PARTS else None
 
 
@@ -101,13 +103,15 @@ def columns_beside(geometry: Geometry, plan: TablePlan, at: int) -> tuple[int, .
         if meaning.kind != "column" or meaning.table != plan.table or meaning.edition != plan.edition:
             continue
         owners = [
-            row for row, top in rows.items() if top.column <= head.column < top.column + top.columns and head.row > top.row
+            row
+            for row, top in rows.items()
+            if top.column <= head.column < top.column + top.columns and head.row > top.row
         ]
         if len(owners) != 1 or head.row >= at or f"{owners[0]}.{meaning.id}" in found:
             return None
         found[f"{owners[0]}.{meaning.id}"] = head.column
     columns = tuple(found.get(column, -1) for column in plan.joined.columns)
-    ordered = all(left < right for left, right in zip(columns, columns[1:], strict=False))
+    ordered = all(left < right for left, right in pairwise(columns))
     return columns if ordered and columns[0] >= 0 else None
 
 

@@ -17,26 +17,28 @@ from collections.abc import Iterator
 import msgspec
 
 from pipelines.ingest.document import Document, Grid, Paragraph
-from pipelines.ingest.labels import plain
+from pipelines.ingest.running import Running, running
 
-# A heading is short; the name of a body is shorter still.
-MOST_TITLE, MOST_NAME = 120, 40
+# A heading is short; the name of a body is shorter still. Titles stand near the beginning.
+MOST_TITLE, MOST_NAME, MOST_LINES, MOST_HEADINGS = 120, 40, 400, 60
+TITLE_WEIGHT, PERIOD_WEIGHT, SIGNATURE_WEIGHT = 6, 5, 3
 _HAN = "一-鿿"
 _YEAR = r"(?:20[0-4]\d|二[〇零○0]{1}[一-九〇零][一-九〇零])"
-_SPACE = re.compile(r"\s+")
+_REPORT = r"(?:政府)?信息公开(?:工作)?(?:年度)?(?:工作)?(?:报告|年报|统计表|情况统计表)"
 _TITLE = re.compile(
-    rf"(?P<before>[{_HAN}()·0-9]*?)(?P<year>{_YEAR})\s*年?度?(?P<middle>[{_HAN}()·]{{0,{MOST_NAME}}}?)"
-    rf"(?:政府)?信息公开(?:工作)?(?:年度)?(?:工作)?(?:报告|年报|统计表|情况统计表)"
+    rf"(?P<before>[{_HAN}()·0-9]*?)(?P<year>{_YEAR})\s*年?度?(?P<middle>[{_HAN}()·]{{0,{MOST_NAME}}}?){_REPORT}"
 )
-_UNDATED = re.compile(rf"^(?P<before>[{_HAN}()·]{{2,{MOST_NAME}}}?)(?:政府)?信息公开(?:工作)?(?:年度)?(?:工作)?(?:报告|年报|统计表)$")
+_UNDATED = re.compile(rf"^(?P<before>[{_HAN}()·]{{2,{MOST_NAME}}}?){_REPORT}$")
 _PERIOD = re.compile(rf"({_YEAR})年?1月?1日(?:起|开始)?(?:至|到|—+|-+|~)(?:({_YEAR})年?)?(?:12|1?2)月?31日")
 _MENTION = re.compile(rf"({_YEAR})\s*年")
 _OTHER_YEAR = re.compile(
     rf"(?:结转|上年|上一年|去年|较|比|同比|与|转入)(?:至|到|于)?{_YEAR}年|〔{_YEAR}〕|\[{_YEAR}\]|\({_YEAR}\)"
-    rf"|{_YEAR}年\d{{1,2}}月\d{{1,2}}日|{_YEAR}年度?结转|{_YEAR}年(?:\d{{1,2}}月)?(?:修订|施行|发布|印发)"
+    rf"|{_YEAR}年(?!1月1日|12月31日)\d{{1,2}}月\d{{1,2}}日|{_YEAR}年度?结转|{_YEAR}年(?:\d{{1,2}}月)?(?:修订|施行|发布|印发)"
 )
 _MAKER = re.compile(rf"由([{_HAN}()]{{3,{MOST_NAME}}}?)(?:组织)?(?:负责)?(?:编制|制作|编写|撰写|发布)")
-_COMPILES = re.compile(rf"(?:^|[,。;、])([{_HAN}()]{{3,{MOST_NAME}}}?)(?:现)?(?:编制|公布|制定)(?:了)?(?:本|20\d\d|本年度|20\d\d年)")
+_COMPILES = re.compile(
+    rf"(?:^|[,。;、])([{_HAN}()]{{3,{MOST_NAME}}}?)(?:现)?(?:编制|公布|制定)(?:了)?(?:本|20\d\d|本年度|20\d\d年)"
+)
 _CONTACT = re.compile(rf"与([{_HAN}()]{{3,{MOST_NAME}}}?)(?:联系|办公室联系)")
 _FILLED = re.compile(rf"(?:填报|报送|编制|发布|公开)?(?:单位|机构|机关)(?:名称)?[::]\s*([{_HAN}()]{{2,{MOST_NAME}}})")
 _SUFFIX = re.compile(
@@ -47,7 +49,13 @@ _SUFFIX = re.compile(
 _SPAM = re.compile(
     r"bet|casino|https?|www\.|\.com|娱乐|博彩|彩票|赌|棋牌|注册|登录|官网|官方网站|下载|app|平台入口|百家乐|老虎机|体育|视频|在线观看|免费"
 )
-_NOT_A_NAME = re.compile(r"^(?:关于|根据|按照|现将|现|附件|公开|公布|发布|转发|印发|年度|本|page|p)+")
+_NOT_A_NAME = re.compile(
+    r"^(?:关于|根据|按照|现将|现|附件|正文|公开|公布|发布|转发|印发|年度|本|20\d\d年?度?|\d+|[-·_])+"
+)
+_LEFTOVER = re.compile(r"(?:的|年度|年|门户网站)$")
+_JUST_FIGURES = re.compile(r"^[\d.,%/+-]*$")
+_DATE = re.compile(rf"{_YEAR}年\d{{1,2}}月\d{{1,2}}日")
+_SOURCES = ((_FILLED, 2), (_MAKER, 1), (_CONTACT, 1), (_COMPILES, 1))
 _HAN_DIGITS = {character: digit for digit, character in enumerate("〇一二三四五六七八九")} | {"零": 0, "○": 0}
 
 
@@ -58,14 +66,24 @@ class Identity(msgspec.Struct, frozen=True):
     year: int | None = None
 
 
-def _texts(document: Document) -> Iterator[str]:
+class Evidence(msgspec.Struct, frozen=True):
+    """The name found, the year where a mark states it, and else every year with its weight."""
+
+    name: str = ""
+    year: int | None = None
+    weights: tuple[tuple[int, int], ...] = ()
+
+
+def _lines(document: Document) -> list[Running]:
+    """Every line of text, the titles of grids and the words in their cells; figures say nothing here."""
+    texts: list[str] = []
     for item in document.items:
         if isinstance(item, Paragraph):
-            yield item.text
+            texts += item.text.splitlines()
         elif isinstance(item, Grid):
-            if item.title:
-                yield item.title
-            yield from (cell.text for cell in item.cells if cell.text and not cell.number)
+            texts.append(item.title)
+            texts += [line for cell in item.cells if cell.text and not cell.number for line in [cell.text]]
+    return [line for text in texts if (line := running(text)).text and not _JUST_FIGURES.match(line.text)]
 
 
 def number_of_year(text: str) -> int:
@@ -78,53 +96,56 @@ def identify(document: Document, earliest: int = 0) -> Identity:
 
     Marks of our own workbook and columns of a tidy file count before any text. Pure; never raises.
     """
-    marks = document.marks
-    stated = marks.get("year", "").strip()
-    texts = [_SPACE.sub("", plain(text)) for text in _texts(document)]
-    lines = [text for text in texts if text]
-    year = int(stated) if re.fullmatch(r"20\d\d", stated) else _year(lines, earliest)
-    name = marks.get("body_name", "").strip() or _name(lines, [text for text in _texts(document)])
-    return Identity(name, year)
+    return conclude(evidence(document), earliest)
 
 
-def _titles(lines: list[str]) -> Iterator[re.Match[str]]:
-    """Titles among the headings: one line, or two that follow one another."""
-    for position, line in enumerate(lines):
-        if len(line) > MOST_TITLE:
+def conclude(found: Evidence, earliest: int = 0) -> Identity:
+    """As identify, from evidence gathered before."""
+    year = found.year
+    if year is None:
+        known = sorted(((weight, year) for year, weight in found.weights if year >= earliest), reverse=True)
+        if known and (len(known) == 1 or known[0][0] > known[1][0]):
+            year = known[0][1]
+    return Identity(found.name, year)
+
+
+def evidence(document: Document) -> Evidence:
+    """What a document says of its reporter and year, before the editions of its tables are known."""
+    stated = document.marks.get("year", "").strip()
+    name = document.marks.get("body_name", "").strip()
+    known = int(stated) if re.fullmatch(r"20\d\d", stated) else None
+    if known is not None and (name or document.marks.get("body")):
+        return Evidence(name, known)
+    lines = _lines(document)
+    titles = list(_titles(lines))
+    return Evidence(name or _name(lines, titles), known, _years(lines, titles))
+
+
+class _Title(msgspec.Struct, frozen=True):
+    """A title found: its line (two lines where it runs over), the match, and the line above."""
+
+    line: Running
+    match: re.Match[str]
+    above: Running | None
+
+
+def _titles(lines: list[Running]) -> Iterator[_Title]:
+    """Titles among the headings: on one line, or running over two that follow one another."""
+    for position, line in enumerate(lines[:MOST_LINES]):
+        if len(line.text) > MOST_TITLE:
             continue
-        found = _TITLE.search(line)
-        if found:
-            yield found
-        elif position + 1 < len(lines) and len(lines[position + 1]) <= MOST_TITLE and "信息公开" in line + lines[position + 1]:
-            joined = _TITLE.search(line + lines[position + 1])
-            if joined and not _TITLE.search(lines[position + 1]) or joined and not joined.group("middle"):
-                if joined and joined.start() < len(line):
-                    yield joined
-
-
-def _year(lines: list[str], earliest: int) -> int | None:
-    weight: Counter[int] = Counter()
-    first: list[int] = []
-    for title in _titles(lines[:400]):
-        if _quoted(title):
-            continue
-        found = number_of_year(title.group("year"))
-        if not first:
-            weight[found] += 6
-        first.append(found)
-    for line in lines:
-        for period in _PERIOD.finditer(line):
-            weight[number_of_year(period.group(2) or period.group(1))] += 5
-        rest = _OTHER_YEAR.sub("", line)
-        for mention in set(_MENTION.findall(rest)):
-            weight[number_of_year(mention)] += 1
-    known = [(count, year) for year, count in weight.items() if year >= earliest]
-    if not known:
-        return None
-    known.sort(key=lambda pair: (-pair[0], pair[1]))
-    if len(known) > 1 and known[0][0] == known[1][0]:
-        return None
-    return known[0][1]
+        above = lines[position - 1] if position else None
+        title = line
+        match = _TITLE.search(line.text)
+        if match is None and position + 1 < len(lines) and len(lines[position + 1].text) <= MOST_TITLE:
+            joined = running(f"{line.raw}\n{lines[position + 1].raw}")
+            match = _TITLE.search(joined.text)
+            # Both lines must have a part in it, else it is the next line's own title.
+            if match is None or match.start() >= len(line.text) or _TITLE.search(lines[position + 1].text):
+                continue
+            title = joined
+        if match is not None and not _quoted(match):
+            yield _Title(title, match, above)
 
 
 def _quoted(title: re.Match[str]) -> bool:
@@ -133,44 +154,59 @@ def _quoted(title: re.Match[str]) -> bool:
     return text.rfind("《", 0, start + 1) > text.rfind("》", 0, start + 1) or "通知" in text[title.end() :]
 
 
-def _clean(name: str) -> str:
-    """A name without what stands before it in a heading; "" if what is left is none."""
-    said = _NOT_A_NAME.sub("", name).strip("·-—_")
-    said = re.sub(r"^(?:20\d\d年?度?|\d+)+", "", said)
-    said = re.sub(r"(?:的|年度|年|人民政府网站|门户网站)$", "", said)
-    return said if 2 <= len(said) <= MOST_NAME and not _SPAM.search(said) else ""
+def _years(lines: list[Running], titles: list[_Title]) -> tuple[tuple[int, int], ...]:
+    """Every year that the text speaks for, with its weight."""
+    weight: Counter[int] = Counter()
+    for title in titles[:1]:
+        weight[number_of_year(title.match.group("year"))] += TITLE_WEIGHT
+    for line in lines:
+        for period in _PERIOD.finditer(line.text):
+            weight[number_of_year(period.group(2) or period.group(1))] += PERIOD_WEIGHT
+        for mention in set(_MENTION.findall(_OTHER_YEAR.sub("", line.text))):
+            weight[number_of_year(mention)] += 1
+    return tuple(sorted(weight.items()))
 
 
-def _name(lines: list[str], raws: list[str]) -> str:
+def _clean(line: Running, start: int, end: int) -> str:
+    """The original words of a name without what stands before it in a heading; "" if what is left is none."""
+    text = line.text[start:end]
+    skipped = _NOT_A_NAME.match(text)
+    start += skipped.end() if skipped else 0
+    left = _LEFTOVER.search(line.text[start:end])
+    end -= len(left.group()) if left else 0
+    said = line.text[start:end]
+    if not 2 <= len(said) <= MOST_NAME or _SPAM.search(said) or not _SUFFIX.search(said):
+        return ""
+    return re.sub(r"\s+", "", line.said(start, end))
+
+
+def _name(lines: list[Running], titles: list[_Title]) -> str:
     """The reporter: from a clean title, else from the sentence of the maker, the signature or a filled-in field."""
-    for position, line in enumerate(lines[:60]):
-        if len(line) > MOST_TITLE or _SPAM.search(line):
+    for title in titles:
+        if _SPAM.search(title.line.text):
             continue
-        found = _TITLE.search(line)
-        if found and _quoted(found):
-            continue
-        if found:
-            name = _clean(found.group("before")) or _clean(found.group("middle"))
-            if not name and position and not _SPAM.search(lines[position - 1]):
-                above = lines[position - 1]
-                name = _clean(above) if len(above) <= MOST_NAME and _SUFFIX.search(above) else ""
-            if name and _SUFFIX.search(name):
-                return name
-        undated = _UNDATED.match(line)
-        if undated and _SUFFIX.search(_clean(undated.group("before"))):
-            return _clean(undated.group("before"))
+        name = _clean(title.line, *title.match.span("before")) or _clean(title.line, *title.match.span("middle"))
+        if not name and title.above is not None and not _SPAM.search(title.above.text):
+            name = _clean(title.above, 0, len(title.above.text))
+        if name:
+            return name
+    for line in lines[:MOST_HEADINGS]:
+        undated = _UNDATED.match(line.text)
+        if undated and (name := _clean(line, *undated.span("before"))):
+            return name
+    return _voted(lines)
+
+
+def _voted(lines: list[Running]) -> str:
+    """The name that the most sentences of a maker, fields and signatures agree on; "" on a tie."""
     votes: Counter[str] = Counter()
     for line in lines:
-        for pattern in (_FILLED, _MAKER, _CONTACT, _COMPILES):
-            for found in pattern.finditer(line):
-                name = _clean(found.group(1))
-                if name and _SUFFIX.search(name):
-                    votes[name] += 2 if pattern is _FILLED else 1
+        for pattern, weight in _SOURCES:
+            for found in pattern.finditer(line.text):
+                votes[_clean(line, *found.span(1))] += weight
     for above, below in zip(lines[-8:], lines[-7:], strict=False):
-        if re.fullmatch(rf"{_YEAR}年\d{{1,2}}月\d{{1,2}}日", below) and len(above) <= MOST_NAME and _SUFFIX.search(above):
-            votes[_clean(above)] += 3
+        if _DATE.fullmatch(below.text):
+            votes[_clean(above, 0, len(above.text))] += SIGNATURE_WEIGHT
     votes.pop("", None)
     best = votes.most_common(2)
-    if not best or (len(best) > 1 and best[0][1] == best[1][1]):
-        return ""
-    return best[0][0]
+    return best[0][0] if best and (len(best) == 1 or best[0][1] > best[1][1]) else ""

@@ -21,7 +21,7 @@ _VAGUE = re.compile(r"^[>≥]?\s*(\d[\d,]*(?:\.\d+)?)\s*(?:余|多|以上)?\s*[^
 
 
 def read_indicators(document: Document) -> tuple[Indicator, ...]:
-    """The indicators of a document in reading order, () where it has none. An id that comes twice counts once, first."""
+    """The indicators of a document in reading order, () where it has none. The first of an id counts."""
     found: dict[str, Indicator] = {}
     for cell, raw, at in document.tidy:
         if cell.startswith(SUPPLEMENT_PREFIX):

@@ -18,7 +18,10 @@ from schemas.form import FORMS, Block, Form, editions, load_form
 
 Kind = Literal["title", "corner", "head", "row", "row_group", "column", "column_group"]
 PINYIN = re.compile(r"[(（]\s*[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ]{1,7}\s*[)）]")
-_NUMBER = re.compile(r"^[\s#*>]*(?:表\s*[一二三四五六\d]\s*[:、.]?|[一二三四五六七八九十]{1,3}\s*[、,.．:]|\(\s*[一二三四五六七八九十\d]{1,3}\s*\)|\d{1,2}\s*[.、．,)])\s*")
+_NUMBER = re.compile(
+    r"^[\s#*>]*(?:表\s*[一二三四五六\d]\s*[:、.]?|[一二三四五六七八九十]{1,3}\s*[、,.:]"
+    r"|\(\s*[一二三四五六七八九十\d]{1,3}\s*\)|\d{1,2}\s*[.、,)])\s*"
+)
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\([^()]*$")
 _DROP = re.compile(r"[^0-9a-z㐀-鿿豈-﫿]+")
 
@@ -117,9 +120,8 @@ def vocabulary() -> dict[str, tuple[Meaning, ...]]:
     for edition in editions():
         form = load_form(edition)
         for table in form.tables:
-            pairs: list[tuple[str, Meaning]] = []
-            for key in _spellings(table.title_zh, table.title_variants):
-                pairs.append((key, Meaning(edition, table.id, "title", table.id)))
+            title = Meaning(edition, table.id, "title", table.id)
+            pairs = [(key, title) for key in _spellings(table.title_zh, table.title_variants)]
             if table.corner_zh:
                 pairs.append((squash(table.corner_zh), Meaning(edition, table.id, "corner", table.id)))
             for block in table.blocks:

@@ -18,7 +18,9 @@ from pipelines.ingest.normalise import looks_like_value
 SlotKind = Literal["empty", "value", "label", "words"]
 _SEPARATOR = re.compile(r"[|｜│┃\t]")
 _RULE = re.compile(r"^[\s|:+\-–—─━=┼├┤┌┐└┘┬┴│]+$")
-_PAGE = re.compile(r"^(?:[-–—―－•·\s]+\d{1,3}[-–—―－•·\s]+|第\s*\d{1,3}\s*页.*|p(?:age)?\.?\s*\d{1,3}\b.*|\d{1,3}\s*/\s*\d{1,3})$")
+_PAGE = re.compile(
+    r"^(?:[-–—―•·\s]+\d{1,3}[-–—―•·\s]+|第\s*\d{1,3}\s*页.*|p(?:age)?\.?\s*\d{1,3}\b.*|\d{1,3}\s*/\s*\d{1,3})$"
+)
 _FIGURE = r"(?:[+\-－]?\d[\d,，.]*|[/—－-])"
 _FIGURES = re.compile(rf"^{_FIGURE}(?:[ \u3000\u00a0]+{_FIGURE})+$")
 _TRAILING = re.compile(rf"^(.*?[^\d\s.,，])[ \u3000\u00a0]*[ \u3000\u00a0]({_FIGURE}(?:[ \u3000\u00a0]+{_FIGURE})*)$")
@@ -126,7 +128,7 @@ def _text_line(text: str, at: str, lines: list[Line]) -> None:
             lines.append(_piped(text, at))
         return
     said = said.strip()
-    if not said or _RULE.match(said) and len(said) > 4 or _PAGE.match(plain(said)):
+    if not said or (_RULE.match(said) and len(said) > 4) or _PAGE.match(plain(said)):
         return
     if _REMARK.match(said) and lines and _joins_remark(said, lines):
         return

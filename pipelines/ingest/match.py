@@ -11,6 +11,7 @@ Does not belong here: numbers (normalise.py), sentences (claims.py), labels or c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -79,8 +80,11 @@ def read_cell(cell: str, slot: Slot, kind: str, unit: str) -> ReadCell:
 
 
 def match(document: Document, lines: Sequence[Line], year: int | None) -> Match:
-    """Lay a document on the form. ``lines``: the document flattened (lines.py). ``year``: the report year if the document states one; it only breaks ties between
-    editions that a table's own labels do not tell apart. Never raises."""
+    """Lay a document on the form. ``lines``: the document flattened (lines.py).
+
+    ``year``: the report year if the document states one; it only breaks ties between editions that a table's own labels
+    do not tell apart. Never raises.
+    """
     regions = find_regions(lines)
     grids = grids_of(document)
     surveys: dict[int, Geometry] = {}
@@ -121,10 +125,8 @@ def _preference(table: str, told: Sequence[str], year: int | None) -> tuple[str,
     alike = len({tuple(row.cells for row in plan.rows) for plan in plans}) == 1
     first = [] if alike and year is not None else list(dict.fromkeys(reversed(told)))
     if year is not None:
-        try:
+        with suppress(KeyError):
             first.append(edition_for(year))
-        except KeyError:
-            pass
     return tuple(dict.fromkeys([*first, *reversed(editions())]))
 
 
@@ -241,7 +243,8 @@ def _instances(cut: Cut) -> list[Cut]:
         parts[-1].append(record)
     last = len(parts) - 1
     return [
-        Cut(tuple(part), cut.after if n == last else (), cut.crumbs if n == last else ()) for n, part in enumerate(parts)
+        Cut(tuple(part), cut.after if n == last else (), cut.crumbs if n == last else ())
+        for n, part in enumerate(parts)
     ]
 
 

@@ -6,6 +6,7 @@ Belongs here: row plans derived from the form. Does not belong here: any text of
 from __future__ import annotations
 
 from functools import cache
+
 import msgspec
 
 from schemas.form import Form, Kind, editions, load_form

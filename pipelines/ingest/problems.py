@@ -20,7 +20,11 @@ MOST_IDS = 6
 
 
 def problems_of(
-    name: str, document: Document, cells: Sequence[ReadCell], found: Match | None, unknown: Sequence[tuple[str, str, str]]
+    name: str,
+    document: Document,
+    cells: Sequence[ReadCell],
+    found: Match | None,
+    unknown: Sequence[tuple[str, str, str]],
 ) -> tuple[Finding, ...]:
     """The findings of one read file, in the form's order. ``found`` is None for a tidy file."""
     if not cells:

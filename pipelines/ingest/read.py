@@ -10,7 +10,7 @@ from hashlib import sha256
 from pipelines.ingest.claims import find_claims, find_fees
 from pipelines.ingest.declined import Declined
 from pipelines.ingest.document import Document
-from pipelines.ingest.identify import identify
+from pipelines.ingest.identify import conclude, evidence
 from pipelines.ingest.indicators import read_indicators
 from pipelines.ingest.lines import flatten
 from pipelines.ingest.match import match
@@ -55,7 +55,8 @@ def read_document(document: Document, name: str, digest: str) -> ReadFile:
     """A document as cells, claims, indicators, identity and problems. Pure; the same document gives the same answer."""
     own = document.marks.get("product") == MARK_PRODUCT
     code = document.marks.get("body", "").strip()
-    identity = identify(document)
+    said = evidence(document)
+    identity = conclude(said)
     claims: tuple[Claim, ...] = ()
     if document.tidy:
         cells, form, unknown = read_tidy(document.tidy, identity.year)
@@ -64,7 +65,7 @@ def read_document(document: Document, name: str, digest: str) -> ReadFile:
         lines = flatten(document)
         found = match(document, lines, identity.year)
         cells, form, unknown = found.cells(), found.form, ()
-        identity = identify(document, earliest_of(form, found.certain))
+        identity = conclude(said, earliest_of(form, found.certain))
         if FEES not in form and (fees := find_fees(lines, identity.year)):
             cells, form = (*cells, *fees), {**form, FEES: editions()[-1]}
         claims = find_claims(lines, form, identity.year)

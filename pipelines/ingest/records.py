@@ -77,9 +77,9 @@ class _Cutter:
     def words(self, slot: Slot) -> None:
         """A label or words without figures yet. Several pieces may spell one row's label."""
         for meaning in label_meanings(slot.text):
-            if meaning.kind == "row_group" and meaning.table == self.plan.table:
-                if meaning.edition == self.plan.edition:
-                    self.groups.append(meaning.id)
+            here = meaning.table == self.plan.table and meaning.edition == self.plan.edition
+            if here and meaning.kind == "row_group":
+                self.groups.append(meaning.id)
         row = self.alone(self.row_of(slot.text), slot.text)
         self.texts.append(slot.text)
         for pieces in range(2, MOST_PIECES + 1):
@@ -232,7 +232,7 @@ def _chopped(slots: list[Slot], widths: tuple[int, ...]) -> list[list[Slot]]:
     """A run of several full rows without labels between them, as rows; only where all rows have one width."""
     figures = [slot for slot in slots if slot.kind != "empty"]
     width = widths[0]
-    if len(widths) == 1 and len(figures) > width and len(figures) % width == 0:
-        if len(figures) == len(slots) or all(slot.kind == "empty" for slot in slots[len(figures) :]):
-            return [figures[n : n + width] for n in range(0, len(figures), width)]
+    full = all(slot.kind == "empty" for slot in slots[len(figures) :])
+    if full and len(widths) == 1 and len(figures) > width and len(figures) % width == 0:
+        return [figures[n : n + width] for n in range(0, len(figures), width)]
     return [slots]

@@ -85,9 +85,7 @@ def paragraphs(lines: Sequence[Line]) -> tuple[Running, ...]:
             continue
         if line.grid >= 0 and len(said) > 1:
             close()
-            for slot in said:
-                if len(slot.text) > _LONG:
-                    blocks.append(running(slot.text, (0,), (slot.at,)))
+            blocks += [running(slot.text, (0,), (slot.at,)) for slot in said if len(slot.text) > _LONG]
             continue
         text = said[0].text if len(said) == 1 else "".join(slot.text for slot in said)
         if _SUBSECTION.match(text):

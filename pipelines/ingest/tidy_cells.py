@@ -16,7 +16,9 @@ from schemas.intake import ReadCell
 Triple = tuple[str, str, str]
 
 
-def read_tidy(tidy: Sequence[Triple], year: int | None) -> tuple[tuple[ReadCell, ...], dict[str, str], tuple[Triple, ...]]:
+def read_tidy(
+    tidy: Sequence[Triple], year: int | None
+) -> tuple[tuple[ReadCell, ...], dict[str, str], tuple[Triple, ...]]:
     """(cells in the file's order, edition by table, triples whose id no edition has).
 
     A table's edition is the one that knows the most of its ids; of several, that of the year, else the newest. The
