@@ -56,9 +56,16 @@ def assert_same_cells(data: bytes, name: str) -> None:
     assert read.year == county.YEAR
     stated = {given.indicator: given.value for given in read.indicators}
     assert stated == {name: given.value for name, given in county.indicators().items()}
-    for claim in read.claims:  # every figure in a sentence agrees with a table, in at least one accepted reading
-        assert any(reading_value(reading, totals) == claim.value for reading in claim.readings or ((claim.cell,),))
-    assert read.claims
+
+
+@pytest.mark.parametrize("name", [HTML, DOCX])
+def test_every_figure_in_a_sentence_agrees_with_the_tables(name):
+    totals = county.totals()
+    claims = read_bytes(sample().files[name], name).claims
+    assert len(claims) > 20
+    for claim in claims:
+        fits = [r for r in claim.readings or ((claim.cell,),) if reading_value(r, totals) == claim.value]
+        assert fits, (claim.cell, claim.value, claim.readings)
 
 
 def reading_value(reading, totals):
