@@ -31,6 +31,35 @@ def align(cut: Cut, rows: Sequence[RowPlan]) -> dict[int, int]:
 
     Rows that two records claim are given to neither (match.py takes repeated tables apart before).
     """
+    return _unbroken(cut, _laid(cut, rows))
+
+
+def _unbroken(cut: Cut, placed: dict[int, int]) -> dict[int, int]:
+    """``placed`` without records that may hold figures of a neighbour whose label was lost.
+
+    A run that was cut into rows stands or falls as a whole. In vague text a run that ends at a label further down than
+    the next row may be two rows with blanks that add up to one.
+    """
+    kept = dict(placed)
+    chain: list[int] = []
+    for n in [*range(len(cut.records)), -1]:
+        if n >= 0 and cut.records[n].follows:
+            chain.append(n)
+            continue
+        rows = [placed.get(member, -1) for member in chain]
+        if len(chain) > 1 and (-1 in rows or rows != list(range(rows[0], rows[0] + len(rows)))):
+            for member in chain:
+                kept.pop(member, None)
+        chain = [n]
+    if cut.vague:
+        for n, row in placed.items():
+            until = cut.records[n].until
+            if until is not None and until != row + 1:
+                kept.pop(n, None)
+    return kept
+
+
+def _laid(cut: Cut, rows: Sequence[RowPlan]) -> dict[int, int]:
     records = cut.records
     placed = {n: record.row for n, record in enumerate(records) if record.row is not None}
     claims: dict[int, int] = {}

@@ -23,7 +23,7 @@ from pipelines.ingest.lines import Line, Slot, grids_of, stream
 from pipelines.ingest.normalise import read_value
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Cut, Record, by_lines, by_stream
-from pipelines.ingest.windows import Patterns, learn, place
+from pipelines.ingest.windows import Patterns, balanced, learn, place
 from pipelines.layout import MARK_PRODUCT
 from schemas.form import edition_for, editions
 from schemas.intake import ReadCell
@@ -187,8 +187,9 @@ def read_region(region: tuple[Line, ...], plan: TablePlan, desk: Desk) -> Readin
         if len(best.cells) == plan.size:
             return best
     slots = stream(region)
+    vague = any(not line.raw and line.grid < 0 and line.slots and line.slots[0].kind == "value" for line in region)
     for rows in ways:
-        best = _better(best, _read_cut(by_stream(slots, plan, rows), plan, rows, desk))
+        best = _better(best, _read_cut(by_stream(slots, plan, rows, vague), plan, rows, desk))
     return best
 
 
@@ -241,11 +242,7 @@ def _instances(cut: Cut) -> list[Cut]:
         if record.row is not None:
             seen.add(record.row)
         parts[-1].append(record)
-    last = len(parts) - 1
-    return [
-        Cut(tuple(part), cut.after if n == last else (), cut.crumbs if n == last else ())
-        for n, part in enumerate(parts)
-    ]
+    return [Cut(tuple(part), cut.crumbs, cut.vague) for part in parts]
 
 
 def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Desk) -> Reading:
@@ -257,7 +254,10 @@ def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Des
     drawn = _drawn(cut, placed, plan, rows, desk)
     patterns = learn((cut.records[n].run, rows[row].width) for n, row in placed.items() if n not in drawn)
     cells: Cells = {}
+    lossy = cut.vague and _lossy(cut, rows)
     for n, row in placed.items():
+        if lossy and not balanced(cut.records[n].run, rows[row]):
+            continue
         slots: Sequence[Slot | None] | None = drawn.get(n)
         if slots is None:
             slots = place(cut.records[n].run, rows[row], patterns, desk.borrowed)
@@ -266,6 +266,13 @@ def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Des
                 cells[cell] = slot
     stray = sum(n not in placed and record.run.numbers > 0 for n, record in enumerate(cut.records))
     return Reading(plan, cells, stray, (), patterns, bool(cut.records))
+
+
+def _lossy(cut: Cut, rows: Sequence[RowPlan]) -> bool:
+    """Whether some run is too short: blanks have vanished, so other runs may have been filled up by strange figures."""
+    shortest = min(row.width for row in rows)
+    short = any(0 < record.run.numbers < rows[record.row].width for record in cut.records if record.row is not None)
+    return short or any(0 < crumb.numbers < shortest for crumb in cut.crumbs)
 
 
 def _drawn(

@@ -24,28 +24,29 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     ``row``: the position of the row that the label beside it names, None where there is no such label. ``label``: the
     text beside it. ``before``: rows whose labels stand alone between the record before and this one, in order.
-    ``groups``: ids of row groups named on the way. ``grid`` and ``line``: where it lies in a grid, -1 in text.
+    ``grid`` and ``line``: where it lies in a grid, -1 in text. ``until``: in a stream, the row that the label behind it
+    names or begins, None where none does. ``follows``: it was cut off the record before without a label between.
     """
 
     row: int | None
     label: str
     run: Run
     before: tuple[int, ...] = ()
-    groups: tuple[str, ...] = ()
     grid: int = -1
     line: int = -1
-    at: str = ""
+    until: int | None = None
+    follows: bool = False
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """All records of a table in reading order. ``after``: rows whose labels stand alone behind the last record.
+    """All records of a table in reading order. ``crumbs``: runs of figures too short for any row, left out.
 
-    ``crumbs``: runs of figures too short for any row of the table, left out.
+    ``vague``: an empty cell leaves no trace in such text, so a count of figures may deceive.
     """
 
     records: tuple[Record, ...]
-    after: tuple[int, ...] = ()
     crumbs: tuple[Run, ...] = ()
+    vague: bool = False
 
 
 class _Cutter:
@@ -57,7 +58,6 @@ class _Cutter:
         self.records: list[Record] = []
         self.crumbs: list[Run] = []
         self.before: list[int] = []
-        self.groups: list[str] = []
         self.texts: list[str] = []
 
     def row_of(self, text: str) -> int | None:
@@ -76,10 +76,6 @@ class _Cutter:
 
     def words(self, slot: Slot) -> None:
         """A label or words without figures yet. Several pieces may spell one row's label."""
-        for meaning in label_meanings(slot.text):
-            here = meaning.table == self.plan.table and meaning.edition == self.plan.edition
-            if here and meaning.kind == "row_group":
-                self.groups.append(meaning.id)
         row = self.alone(self.row_of(slot.text), slot.text)
         self.texts.append(slot.text)
         for pieces in range(2, MOST_PIECES + 1):
@@ -90,7 +86,30 @@ class _Cutter:
             self.before.append(row)
             self.texts.clear()
 
-    def add(self, row: int | None, label: str, run: Run, *, grid: int = -1, line: int = -1, at: str = "") -> None:
+    def begins(self, text: str) -> int | None:
+        """The first row behind a label: its own, or the first of its group or block."""
+        for meaning in label_meanings(text):
+            if meaning.table != self.plan.table or meaning.edition != self.plan.edition:
+                continue
+            if meaning.kind == "row":
+                return self.plan.position(meaning.id)
+            if meaning.kind == "row_group":
+                return next(n for n, row in enumerate(self.plan.rows) if meaning.id in row.groups)
+            if meaning.kind == "head":
+                return next(n for n, row in enumerate(self.plan.rows) if row.block == meaning.id)
+        return None
+
+    def add(
+        self,
+        row: int | None,
+        label: str,
+        run: Run,
+        *,
+        grid: int = -1,
+        line: int = -1,
+        until: int | None = None,
+        follows: bool = False,
+    ) -> None:
         """A run of figures with the label beside it."""
         if not run.numbers and row is None:
             return
@@ -105,18 +124,17 @@ class _Cutter:
                 label=label,
                 run=run,
                 before=tuple(self.before),
-                groups=tuple(self.groups),
                 grid=grid,
                 line=line,
-                at=at,
+                until=until,
+                follows=follows,
             )
         )
         self.before.clear()
-        self.groups.clear()
         self.texts.clear()
 
-    def done(self) -> Cut:
-        return Cut(tuple(self.records), tuple(self.before), tuple(self.crumbs))
+    def done(self, vague: bool = False) -> Cut:
+        return Cut(tuple(self.records), tuple(self.crumbs), vague)
 
 
 def by_lines(lines: Iterable[Line], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:
@@ -182,30 +200,35 @@ def _unlabelled(line: Line, cutter: _Cutter) -> None:
 
 def _emit(line: Line, row: int | None, label: str, slots: Sequence[Slot], cutter: _Cutter) -> None:
     run = Run(tuple(slots), drawn=line.grid >= 0, straight=bool(label))
-    cutter.add(row, label, run, grid=line.grid, line=line.row, at=slots[0].at if slots else line.at)
+    cutter.add(row, label, run, grid=line.grid, line=line.row)
 
 
-def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:
-    """Runs between labels, line ends ignored. A long run of figures alone is cut into rows of equal width."""
+def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan], vague: bool) -> Cut:
+    """Runs between labels, line ends ignored. A long run of figures alone is cut into rows of equal width.
+
+    ``vague``: the text has no separators, so empty cells have vanished from it.
+    """
     cutter = _Cutter(plan, [row.width for row in rows])
     pending: list[Slot] = []
     row: int | None = None
     label = ""
 
-    def close() -> None:
+    def close(behind: int | None) -> None:
         nonlocal row, label
         named, text = row, label
         row, label = None, ""
         if not any(slot.kind == "value" for slot in pending):
             blank = named is not None and len(pending) >= plan.rows[named].width
             if blank:
-                cutter.add(named, text, Run(tuple(pending)), at=pending[0].at)
+                cutter.add(named, text, Run(tuple(pending)), until=behind)
             elif named is not None and cutter.alone(named, text) is not None:
                 cutter.before.append(named)
             pending.clear()
             return
-        for part in _chopped(pending, cutter.widths):
-            cutter.add(named, text, Run(tuple(part), straight=bool(text)), at=part[0].at)
+        parts = _chopped(pending, cutter.widths)
+        for n, part in enumerate(parts):
+            run = Run(tuple(part), straight=bool(text))
+            cutter.add(named, text, run, until=behind if n == len(parts) - 1 else None, follows=n > 0)
             named, text = None, ""
         pending.clear()
 
@@ -214,7 +237,7 @@ def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan]) -
             pending.append(slot)
             continue
         found = cutter.row_of(slot.text)
-        close()
+        close(cutter.begins(slot.text))
         if found is not None and not (plan.beside and len(rows) == 1):
             row, label = found, slot.text
             cutter.texts.clear()
@@ -224,8 +247,8 @@ def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan]) -
             label = slot.text if slot.kind == "words" else ""
             if len(cutter.before) > known:  # the pieces so far spell a row's label: figures may follow directly
                 row, label = cutter.before.pop(), slot.text
-    close()
-    return cutter.done()
+    close(None)
+    return cutter.done(vague)
 
 
 def _chopped(slots: list[Slot], widths: tuple[int, ...]) -> list[list[Slot]]:

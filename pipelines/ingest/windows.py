@@ -135,6 +135,11 @@ def _balance(values: Sequence[Decimal | None], row: RowPlan) -> bool:
     return values[row.total] == parts
 
 
+def balanced(run: Run, row: RowPlan) -> bool:
+    """Whether a full run adds up to its total; a row without a total always does."""
+    return row.total < 0 or (len(run.slots) == row.width and _balance(_values(run.slots, row), row))
+
+
 def _shifted(window: Sequence[Slot], row: RowPlan) -> bool:
     """Whether the figures would add up in another place although they do not here: a blank may have been lost."""
     if row.total < 0:
