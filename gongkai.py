@@ -239,16 +239,24 @@ def _check_year(year: int) -> None:
 @click.option("--year", required=True, type=int, help=YEAR_HELP)
 @click.option("--data", help="数据目录 / data folder (default: GONGKAI_DATA or ./data).")
 @click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
-def run(region: str, year: int, data: str | None, out: str | None) -> None:
+@click.option(
+    "--job",
+    type=click.Choice(["annual_report", "check_only", "publish"]),
+    default="annual_report",
+    show_default=True,
+    help="全部、只核查不发布、只发布不做回执 / everything, check without publishing, publish without receipts.",
+)
+def run(region: str, year: int, data: str | None, out: str | None, job: str) -> None:
     """从收件箱到发布，整个流程运行一次。Run the whole pipeline, from the inbox to the release."""
     settings = _settings(data, out)
     declared = _region(settings, region)
     _check_year(year)
     from assets.headless import run_region_year, step_names
+    from pipelines.storage import board_path
 
     click.echo(f"{declared.settings.name_zh}（{region}）{year} 年度 / {declared.settings.name_en}, report year {year}")
-    with _progress(step_names()) as report:
-        outcome = run_region_year(settings.data, region, year, report)
+    with _progress(step_names(job)) as report:
+        outcome = run_region_year(settings.data, region, year, job, report)
     counts = outcome.counts
     if counts.bodies:
         click.echo(
@@ -257,6 +265,11 @@ def run(region: str, year: int, data: str | None, out: str | None) -> None:
             f"{counts.accepted} of {counts.bodies} returns accepted, {counts.errors} error(s), "
             f"{counts.warnings} warning(s)."
         )
+    if job != "publish":
+        board = board_path(settings.data, region, year) / "index.html"
+        click.echo(f"报送进度和回执：{board}  The board and the receipts are there.")
+    if outcome.status == "checked":
+        sys.exit(1 if counts.errors else 0)
     if outcome.status in ("published", "nothing_new"):
         said = ("已发布", "Published") if outcome.status == "published" else ("没有变化，未发布新版本", "Nothing new")
         click.echo(f"{said[0]}：{outcome.path}  {said[1]}: release {outcome.release}")

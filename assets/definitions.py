@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets import aggregation, intake, publication, validation
+from assets import aggregation, feedback, intake, publication, validation
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.resources import Workspace
 from pipelines.settings import load_settings
@@ -19,12 +19,22 @@ tables = tables_path(settings.data)
 annual_report = dg.define_asset_job(
     "annual_report",
     selection=dg.AssetSelection.all(),
-    description="从收件箱到发布：一个地区、一个报告年度。 / From the inbox to the release, one region and report year.",
+    description="从收件箱到发布和回执：一个地区、一个报告年度。 / From the inbox to release, receipts and board.",
+)
+check_only = dg.define_asset_job(
+    "check_only",
+    selection=dg.AssetSelection.assets("receipts", "board").upstream().required_multi_asset_neighbors(),
+    description="只核查，不发布：回执和报送进度。 / Check without publishing: receipts and the board.",
+)
+publish = dg.define_asset_job(
+    "publish",
+    selection=dg.AssetSelection.assets("release").upstream().required_multi_asset_neighbors(),
+    description="核查并发布，不做回执。 / Check and publish, without receipts.",
 )
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([intake, validation, aggregation, publication]),
-    jobs=[annual_report],
+    assets=dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication]),
+    jobs=[annual_report, check_only, publish],
     resources={
         "workspace": Workspace(
             data=settings.data, out=settings.out, regions=settings.regions, workers=settings.workers

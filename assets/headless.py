@@ -34,9 +34,12 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended. ``reasons``: (check, Chinese, English) of each blocking check that failed, or the faults."""
+    """How a run ended; ``checked``: a job that publishes nothing.
 
-    status: Literal["published", "nothing_new", "stopped", "failed"]
+    ``reasons``: (check, Chinese, English) of each blocking check that failed, or the faults.
+    """
+
+    status: Literal["published", "nothing_new", "checked", "stopped", "failed"]
     release: str = ""
     path: str = ""
     reasons: tuple[tuple[str, str, str], ...] = ()
@@ -55,20 +58,20 @@ def dagster_home(data: str) -> Path:
     return folder
 
 
-def step_names() -> tuple[str, ...]:
-    """The steps of the job in an order in which they can run."""
+def step_names(job_name: str) -> tuple[str, ...]:
+    """The steps of a job in an order in which they can run."""
     from assets.definitions import defs
 
-    job = defs.resolve_job_def("annual_report")
+    job = defs.resolve_job_def(job_name)
     return tuple(node.name for node in job.graph.nodes_in_topological_order)
 
 
-def run_region_year(data: str, region: str, year: int, report: StepReport) -> Outcome:
-    """Run the whole job for one partition. Never raises for what the data hold; a fault of a step is an Outcome."""
+def run_region_year(data: str, region: str, year: int, job_name: str, report: StepReport) -> Outcome:
+    """Run a job for one partition. Never raises for what the data hold; a fault of a step is an Outcome."""
     from assets.definitions import defs
 
     dagster_home(data)
-    job = defs.resolve_job_def("annual_report")
+    job = defs.resolve_job_def(job_name)
     run_id = str(uuid.uuid4())
     with dg.DagsterInstance.get() as instance:
         instance.add_event_listener(run_id, lambda entry: _tell(entry, report))
@@ -128,7 +131,10 @@ def _outcome(result: dg.ExecuteInProcessResult, data: str, region: str, year: in
             text = cause.message.strip() if cause else ""
             faults.append((event.step_key or "", text, text))
         return Outcome(status="failed", reasons=tuple(faults))
-    release = result.asset_materializations_for_node("release")[0].metadata
+    made = [event for event in result.get_asset_materialization_events() if event.node_name == "release"]
+    if not made:
+        return Outcome(status="checked", counts=_counts(data, region, year))
+    release = made[0].materialization.metadata
     return Outcome(
         status="published" if release["新发布 / new"].value else "nothing_new",
         release=str(release["版本 / release"].value),

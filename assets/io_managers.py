@@ -1,4 +1,4 @@
-"""How assets are stored: tables as Parquet, read files as MessagePack, a package as an uncompressed zip; always atomically.
+"""How assets are stored: Parquet tables, read files as MessagePack, packages as zip; always atomically.
 
 Belongs here: bytes of stored assets. Does not belong here: computing anything, or the files of a release
 (pipelines/publish).

@@ -44,8 +44,8 @@ def previous_submissions(data: str, regions: str, partition: Partition, workers:
     reads = read_received(data, files, workers)
     folders = dict(zip(files["file"], files["folder_body"], strict=True))
     settled = settle_submissions(reads, folders, partition.region, year, form, rules, decisions, {})
-    found = judge_submissions(settled.frame, reads, partition.region, year, form, rules, {}, has_history=True)
+    judged = judge_submissions(settled.frame, reads, partition.region, year, form, rules, {}, has_history=True)
     accepted, _ = accept_submissions(
-        settled.frame, [*settled.findings, *found], files, partition.region, year, decisions
+        settled.frame, [*settled.findings, *judged.findings], files, partition.region, year, decisions
     )
     return accepted

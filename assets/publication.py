@@ -13,7 +13,8 @@ from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from assets.views import REASON, findings_view, markdown
 from pipelines.aggregate.body_cells import form_cells
-from pipelines.aggregate.gate import gate_frame, verdicts
+from pipelines.aggregate.gate import gate_frame
+from pipelines.aggregate.gate import verdicts as reach_verdicts
 from pipelines.aggregate.totals import unbalanced
 from pipelines.findings_table import findings_frame, findings_from
 from pipelines.publish.package import build_package
@@ -63,11 +64,24 @@ def findings(
     return dg.MaterializeResult(value=frame, metadata=findings_view(frame))
 
 
+@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"pandera"}, io_manager_key="parquet")
+def verdicts(
+    context: dg.AssetExecutionContext, workspace: Workspace, findings: pl.DataFrame, accepted_submissions: pl.DataFrame
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """能否发布：发布门槛各项检查的结论和原因。
+
+    The verdict of each check of the gate and why one does not pass; stops nothing by itself.
+    """
+    partition = workspace.partition(context)
+    broken = gate(partition.form, partition.rules, accepted_submissions)
+    frame = gate_frame(reach_verdicts(findings_from(findings), broken))
+    shown = {"check": "检查", "passed": "通过", "reason_zh": "原因"}
+    return dg.MaterializeResult(value=frame, metadata={"检查 / checks": markdown(frame, shown)})
+
+
 @dg.asset(
     group_name=GROUP,
     partitions_def=REGION_YEARS,
-    kinds={"pandera"},
-    io_manager_key="parquet",
     check_specs=[
         dg.AssetCheckSpec(
             "no_unwaived_errors", asset="publication_gate", blocking=True, description="没有未豁免的错误"
@@ -82,21 +96,14 @@ def findings(
         ),
     ],
 )
-def publication_gate(
-    context: dg.AssetExecutionContext, workspace: Workspace, findings: pl.DataFrame, accepted_submissions: pl.DataFrame
-) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
-    """发布门槛：全部检查通过才能发布，否则说明原因。
+def publication_gate(verdicts: pl.DataFrame) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
+    """发布门槛：全部检查通过才能发布。
 
-    Every check must pass before anything is published; each says why it does not.
+    Every check must pass before anything is published.
     """
-    partition = workspace.partition(context)
-    broken = gate(partition.form, partition.rules, accepted_submissions)
-    given = verdicts(findings_from(findings), broken)
-    frame = gate_frame(given)
-    shown = {"check": "检查", "passed": "通过", "reason_zh": "原因"}
-    yield dg.Output(frame, metadata={"检查 / checks": markdown(frame, shown)})
-    for verdict in given:
-        yield _result(verdict.check, verdict.passed, verdict.reason_zh, verdict.reason_en)
+    yield dg.Output(None)
+    for row in verdicts.iter_rows(named=True):
+        yield _result(row["check"], row["passed"], row["reason_zh"] or "", row["reason_en"] or "")
 
 
 @dg.asset(

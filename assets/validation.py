@@ -12,6 +12,7 @@ from assets.partitions import REGION_YEARS
 from assets.previous import previous_submissions
 from assets.resources import Workspace
 from assets.views import coverage_view, findings_view, markdown
+from pipelines.explanations_table import explanations_frame
 from pipelines.findings_table import findings_frame, findings_from, ordered
 from pipelines.validate.roster import bodies_rows
 from pipelines.validate.submissions import (
@@ -77,21 +78,33 @@ def settled_submissions(
     yield dg.Output(found, "intake_findings", metadata=findings_view(found))
 
 
-@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")
-def submission_findings(
+@dg.multi_asset(
+    group_name=GROUP,
+    partitions_def=REGION_YEARS,
+    outs={
+        "submission_findings": dg.AssetOut(
+            io_manager_key="parquet",
+            kinds={"polars"},
+            description="报表核查：每份报表的勾稽关系、跨年度关系和雷同情况。 / Every rule over every submission.",
+        ),
+        "explanations": dg.AssetOut(
+            io_manager_key="parquet",
+            kinds={"polars"},
+            description="可能的改法：能使各项相符的最少改动，从不代为更正。 / What would mend each broken return.",
+        ),
+    },
+)
+def judged_submissions(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     submissions: pl.DataFrame,
     intake_findings: pl.DataFrame,
     previous_year: pl.DataFrame,
     readings: list[ReadFile],
-) -> dg.MaterializeResult[pl.DataFrame]:
-    """报表核查：每份报表的勾稽关系、跨年度关系和雷同情况。
-
-    Every rule over every submission, the wrong cell named where it can be, copies of other returns.
-    """
+) -> Iterator[dg.Output[pl.DataFrame]]:
+    """Every rule over every submission in one pass; the wrong cell named where it can be; copies of other returns."""
     partition = workspace.partition(context)
-    found = judge_submissions(
+    judged = judge_submissions(
         submissions,
         readings,
         partition.region,
@@ -101,12 +114,13 @@ def submission_findings(
         history_of(partition.form, previous_year),
         has_history=not previous_year.is_empty(),
     )
-    frame = findings_frame(
-        ordered(
-            [*findings_from(intake_findings), *found], [rule.id for rule in partition.rules.rules], partition.form.index
-        )
-    )
-    return dg.MaterializeResult(value=frame, metadata=findings_view(frame))
+    rules = [rule.id for rule in partition.rules.rules]
+    found = [*findings_from(intake_findings), *judged.findings]
+    frame = findings_frame(ordered(found, rules, partition.form.index))
+    explained = explanations_frame(judged.explained, partition.code, partition.year)
+    shown = {"body": "单位", "rank": "名次", "cell": "单元格", "found": "现为", "proposed": "可改为", "reason": "理由"}
+    yield dg.Output(frame, "submission_findings", metadata=findings_view(frame))
+    yield dg.Output(explained, "explanations", metadata={"可能的改法 / explanations": markdown(explained, shown)})
 
 
 @dg.multi_asset(

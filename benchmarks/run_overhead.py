@@ -28,7 +28,9 @@ REGION, YEAR = "511725", 2023
 def graph() -> list[dict[str, object]]:
     """The asset graph as plain data: per step its outputs, the assets it reads, and its blocking checks."""
     from assets.definitions import defs
+    from assets.headless import step_names
 
+    steps = set(step_names("publish"))
     return [
         {
             "name": definition.op.name,
@@ -40,6 +42,7 @@ def graph() -> list[dict[str, object]]:
             ],
         }
         for definition in defs.assets or ()
+        if definition.op.name in steps
     ]
 
 
@@ -121,7 +124,8 @@ def main() -> None:
             shutil.rmtree(home)
             del environment["DAGSTER_HOME"]
             run = timed(
-                [str(tool), "run", "--region", REGION, "--year", str(YEAR), "--data", str(here / "data"),
+                [str(tool), "run", "--job", "publish", "--region", REGION, "--year", str(YEAR),
+                 "--data", str(here / "data"),
                  "--out", str(here / "out")],
                 environment,
             )  # fmt: skip

@@ -80,6 +80,11 @@ def table_path(data: Place, asset: str, region: str, year: int) -> UPath:
     return tables_path(data) / asset / _part(region) / f"{year}.parquet"
 
 
+def board_path(data: Place, region: str, year: int) -> UPath:
+    """The officer's board and the receipts of a region and year: ``DATA/board/<region>/<year>``."""
+    return place(data) / "board" / _part(region) / str(year)
+
+
 def published_path(out: Place, region: str, year: int) -> UPath:
     """Everything published for a region and year: ``OUT/<region>/<year>``."""
     return place(out) / _part(region) / str(year)

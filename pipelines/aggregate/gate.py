@@ -65,7 +65,7 @@ def verdicts(findings: Sequence[Finding], schema_broken: Sequence[str]) -> list[
 
 
 def gate_frame(given: Sequence[Verdict]) -> pl.DataFrame:
-    """The verdicts as the ``publication_gate`` table."""
+    """The verdicts as the ``verdicts`` table."""
     rows = [
         {
             "check": verdict.check,
@@ -75,6 +75,6 @@ def gate_frame(given: Sequence[Verdict]) -> pl.DataFrame:
         }
         for verdict in given
     ]
-    frame = pl.DataFrame(rows, schema=tidy_types("publication_gate"), orient="row")
-    tidy_schema("publication_gate").validate(frame)
+    frame = pl.DataFrame(rows, schema=tidy_types("verdicts"), orient="row")
+    tidy_schema("verdicts").validate(frame)
     return frame

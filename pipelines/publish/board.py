@@ -127,7 +127,7 @@ def board_page(
 ) -> bytes:
     """The board as one UTF-8 HTML page that needs nothing else; it works without script, filters and sorts with it.
 
-    ``bodies`` and ``gate`` are rows of the declared tables ``bodies`` and ``publication_gate``; ``findings`` all of
+    ``bodies`` and ``gate`` are rows of the declared tables ``bodies`` and ``verdicts``; ``findings`` all of
     the year, waived ones included. ``today`` is the only clock. Receipts stand beside the page as
     ``receipts/<body>.html``. A status that is not one of STATUSES raises KeyError.
     """

@@ -6,12 +6,13 @@ belong here: each of those steps (roster.py, decisions.py, completeness.py, bulk
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 import polars as pl
 
+from pipelines.deliveries import received_as
 from pipelines.validate.bulk import SubmissionRow, broken_pairs, wide_frame
 from pipelines.validate.check import judge_values
 from pipelines.validate.completeness import settle
@@ -19,7 +20,7 @@ from pipelines.validate.decisions import correct, waive
 from pipelines.validate.roster import Acceptance, Delivery, accept, assign, copies
 from schemas.findings import Finding, make_finding
 from schemas.form import Form
-from schemas.intake import ReadFile
+from schemas.intake import Explanation, ReadFile
 from schemas.region import Decisions, Region
 from schemas.rules import RuleSet
 
@@ -35,6 +36,13 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     frame: pl.DataFrame
     bodies: dict[str, str]
     findings: tuple[Finding, ...]
+
+
+class JudgedSubmissions(msgspec.Struct, frozen=True, kw_only=True):
+    """The findings of all submissions, and what would mend each broken one, by (body, file)."""
+
+    findings: tuple[Finding, ...]
+    explained: dict[tuple[str, str], tuple[Explanation, ...]]
 
 
 def attributes_of(region: Region) -> frozenset[str]:
@@ -93,16 +101,6 @@ def settle_submissions(
     return Settled(frame=wide_frame(form, rules, rows), bodies=bodies, findings=tuple(findings))
 
 
-def received_as(file: str, received: Collection[str]) -> str:
-    """The received file that ``file`` is or is a member of (``archive/member``). Raises KeyError for neither."""
-    parts = file.split("/")
-    for length in range(len(parts), 0, -1):
-        candidate = "/".join(parts[:length])
-        if candidate in received:
-            return candidate
-    raise KeyError(file)
-
-
 def figures_of(form: Form, row: Mapping[str, object]) -> dict[str, Decimal | int]:
     """The known figures by cell id of one row of the wide frame."""
     figures: dict[str, Decimal | int] = {}
@@ -128,14 +126,15 @@ def judge_submissions(
     previous: Mapping[str, Figures],
     *,
     has_history: bool,
-) -> list[Finding]:
-    """The findings of every rule over the wide frame; only files that break one go to wording and localisation.
+) -> JudgedSubmissions:
+    """Every rule over the wide frame; only files that break one go to wording and localisation.
 
     ``has_history`` False adds the information that there are no figures of last year at all.
     """
     by_file = {read.file: read for read in reads}
     broken = {file for file, _ in broken_pairs(form, rules, frame)}
     findings: list[Finding] = []
+    explained: dict[tuple[str, str], tuple[Explanation, ...]] = {}
     deliveries: list[Delivery] = []
     for row in frame.iter_rows(named=True):
         read, body = by_file[row["file"]], row["body"]
@@ -158,6 +157,7 @@ def judge_submissions(
             own_workbook=read.own_workbook,
         )
         findings += _placed(judged.findings, region, year, body, row["file"])
+        explained[body, row["file"]] = judged.explanations
         deliveries.append(
             Delivery(file=row["file"], sha256=row["file_sha256"], sequence=0, body=body, values=figures, findings=())
         )
@@ -165,7 +165,7 @@ def judge_submissions(
     if not has_history:
         missing = make_finding("no_previous_year", words={"year": str(year - 1)})
         findings += _placed([missing], region, year, "", "")
-    return findings
+    return JudgedSubmissions(findings=tuple(findings), explained=explained)
 
 
 def accept_submissions(
