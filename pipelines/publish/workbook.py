@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
-from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
+from xlsxwriter.utility import xl_range, xl_range_abs, xl_rowcol_to_cell
 
 from pipelines.layout import FORM_SHEET, MARK_PRODUCT, Box, Drawing, draw_form
 from pipelines.publish import workbook_checks as checks
@@ -34,7 +34,7 @@ from pipelines.publish.workbook_parts import (
     supplement_sheet,
     write_entry,
 )
-from schemas.form import Cell, Form
+from schemas.form import Cell, Form, Kind
 from schemas.region import Body, Region
 from schemas.rules import Rule, RuleSet, load_rules
 
@@ -73,6 +73,17 @@ def _frame(drawing: Drawing, width: int) -> _Frame:
     return _Frame(tuple(starts))
 
 
+def _runs(areas: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """Neighbouring areas of one line as one; ``areas`` sorted, each (top, left, bottom, right)."""
+    runs: list[tuple[int, int, int, int]] = []
+    for top, left, bottom, right in areas:
+        if runs and (runs[-1][0], runs[-1][2], runs[-1][3] + 1) == (top, bottom, left):
+            runs[-1] = (top, runs[-1][1], bottom, right)
+        else:
+            runs.append((top, left, bottom, right))
+    return runs
+
+
 class _FormSheet:
     """The sheet 统计表 while it is written, from the top down."""
 
@@ -96,6 +107,7 @@ class _FormSheet:
         self.tops = self._tops()
         self.view = checks.Sheet(self._addresses(), values, previous)
         self.done: list[Check] = []
+        self.inputs: dict[Kind, list[tuple[int, int, int, int]]] = {}
 
     def _families(self, table: str) -> list[list[Rule]]:
         return [rules for (_, of), rules in self.places.columns.items() if of == table]
@@ -140,6 +152,7 @@ class _FormSheet:
             self._draw(drawing)
         self._others()
         self._summary()
+        self._limits()
         self._colours()
         self._print_setup()
         sheet.protect("", {"format_columns": True, "format_rows": True})
@@ -174,27 +187,29 @@ class _FormSheet:
     def _input(self, cell: Cell, area: tuple[int, int, int, int]) -> None:
         style = self.book.style(border=1, align="center", locked=False, bold=cell.total)
         write_entry(self.sheet, area, self.values.get(cell.id), style)
-        domains = self.rules.domains_of(cell.kind)
-        minimum = max((d.minimum for d in domains if d.minimum is not None), default=None)
-        whole = any(domain.whole for domain in domains)
-        far = 10**14  # 14 digits before the point, as the data allow
-        limits = {"criteria": ">=", "value": minimum}
-        if minimum is None:
-            limits = {"criteria": "between", "minimum": -far, "maximum": far}
-        self.sheet.data_validation(
-            area[0],
-            area[1],
-            area[0],
-            area[1],
-            {
-                "validate": "integer" if whole else "decimal",
-                **limits,
-                "error_title": "填写有误",
-                "error_message": "；".join(d.title_zh for d in domains)
-                + "。"
-                + (domains[0].advice_zh if domains else ""),
-            },
-        )
+        self.inputs.setdefault(cell.kind, []).append(area)
+
+    def _limits(self) -> None:
+        """What may be typed: the domains of each kind of figure, one validation for all its cells."""
+        for kind, areas in self.inputs.items():
+            domains = self.rules.domains_of(kind)
+            minimum = max((d.minimum for d in domains if d.minimum is not None), default=None)
+            far = 10**14  # 14 digits before the point, as the data allow
+            limits: dict[str, object] = {"criteria": ">=", "value": minimum}
+            if minimum is None:
+                limits = {"criteria": "between", "minimum": -far, "maximum": far}
+            self.sheet.data_validation(
+                *areas[0][:2],
+                *areas[0][:2],
+                limits
+                | {
+                    "validate": "integer" if any(domain.whole for domain in domains) else "decimal",
+                    "other_cells": [[*area[:2], *area[:2]] for area in areas[1:]],
+                    "error_title": "填写有误",
+                    "error_message": "".join(f"{d.title_zh}。" for d in domains)
+                    + "".join(d.advice_zh for d in domains[:1]),
+                },
+            )
 
     def _row_checks(self, drawing: Drawing) -> None:
         top, below = self.tops[drawing.table], self._rows_below(drawing)
@@ -277,14 +292,9 @@ class _FormSheet:
         ):
             self._coloured(area, begins, colour, fill)
         blank = self.book.file.add_format({"bg_color": UNFILLED_COLOUR})
-        for drawing in self.drawings:
-            frame, top = self.frames[drawing.table], self.tops[drawing.table]
-            for box in drawing.boxes:
-                if box.cell:
-                    first, last = frame.span(box)
-                    self.sheet.conditional_format(
-                        top + 1 + box.row, first, top + 1 + box.row, last, {"type": "blanks", "format": blank}
-                    )
+        areas = _runs(sorted(area for of_kind in self.inputs.values() for area in of_kind))
+        ranges = " ".join(xl_range(*area) for area in areas)
+        self.sheet.conditional_format(*areas[0], {"type": "blanks", "format": blank, "multi_range": ranges})
 
     def _print_setup(self) -> None:
         sheet = self.sheet
