@@ -4,6 +4,9 @@ import { openParquet } from './parquet.js'
 import { both, byId, bytesText, config, el, visible } from './text.js'
 
 const SIZES = ['25', '50', '100']
+// The same in every row of a release, or said by the cell's id already: shown on demand.
+const PLAIN = ['region', 'year']
+const OF_CELL = ['table', 'row', 'column']
 
 export function textOf(value, kind) {
   if (value === null) return ''
@@ -68,6 +71,7 @@ export function start() {
       page: Math.max(0, Number.parseInt(given.get('page') ?? '1', 10) - 1 || 0),
       size: SIZES.includes(given.get('size')) ? Number(given.get('size')) : 25,
       filters,
+      all: given.get('all') === '1',
     }
   }
 
@@ -78,6 +82,7 @@ export function start() {
     if (state.sort) given.set('sort', state.sort)
     if (state.sort && state.down) given.set('down', '1')
     if (state.page) given.set('page', String(state.page + 1))
+    if (state.all) given.set('all', '1')
     if (state.size !== 25) given.set('size', String(state.size))
     history.replaceState(null, '', `#${given}`)
   }
@@ -135,10 +140,16 @@ export function start() {
     return made
   }
 
+  function columnsOf(file) {
+    if (state.all) return file.columns
+    const hidden = file.columns.includes('value') && file.columns.includes('cell') ? [...PLAIN, ...OF_CELL] : PLAIN
+    return file.columns.filter((name) => !hidden.includes(name))
+  }
+
   function drawHead(file) {
     const titles = Object.fromEntries(table().fields.map((field) => [field.name, field]))
     const line = el('tr')
-    for (const name of file.columns) {
+    for (const name of columnsOf(file)) {
       const field = titles[name] ?? { title_zh: name, title_en: name }
       const sorted = state.sort === name
       const button = el('button', { type: 'button', 'data-sort': name })
@@ -167,7 +178,7 @@ export function start() {
       shown = { file, all, rows }
       if (head) drawHead(file)
       byId('rows').tBodies[0].replaceChildren(...rows.map((row) =>
-        el('tr', {}, ...file.columns.map((name) => cell(name, row[name], file.kinds[name])))))
+        el('tr', {}, ...columnsOf(file).map((name) => cell(name, row[name], file.kinds[name])))))
       const pages = Math.max(1, Math.ceil(total / state.size))
       byId('place').replaceChildren(`${state.page + 1} / ${pages}`)
       for (const id of ['first', 'previous']) byId(id).disabled = state.page === 0
@@ -202,6 +213,7 @@ export function start() {
     byId('table').value = state.table
     byId('search').value = state.search
     byId('size').value = String(state.size)
+    byId('all').checked = state.all
     draw()
   }
 
@@ -218,6 +230,7 @@ export function start() {
     draw()
   })
   byId('size').addEventListener('change', (event) => { state.size = Number(event.target.value); state.page = 0; draw(false) })
+  byId('all').addEventListener('change', (event) => { state.all = event.target.checked; draw() })
   byId('search').addEventListener('input', (event) => soon(() => { state.search = event.target.value }))
   byId('rows').addEventListener('input', (event) => {
     const name = event.target.dataset.filterColumn

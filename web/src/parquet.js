@@ -17,7 +17,8 @@ export async function openParquet(url, byteLength) {
       return part
     },
   })
-  const metadata = await parquetMetadataAsync(file)
+  // The footer alone first: the rest is fetched as it is needed.
+  const metadata = await parquetMetadataAsync(file, { initialFetchSize: 1 << 14 })
   const kinds = {}
   const decimals = {}
   for (const element of metadata.schema) {

@@ -13,6 +13,12 @@ export function start() {
   }
   let data
 
+  function stated(row) {
+    const made = el('td', {}, row.raw ?? '—')
+    if (row.state !== 'given') made.append(' ', el('small', {}, (words.states[row.state] ?? [row.state]).join(' ')))
+    return made
+  }
+
   function draw() {
     const id = byId('cell').value
     const [label, , unit] = words.cells[id]
@@ -38,7 +44,7 @@ export function start() {
       return el('tr', {},
         el('th', { scope: 'row' }, name, ' ', el('small', {}, row.body)),
         el('td', { class: 'num' }, row.value === null ? '—' : grouped(figureText(row.value))),
-        el('td', {}, row.raw ?? '—', ' ', el('small', {}, row.state)),
+        stated(row),
         el('td', {}, row.address ?? '—'),
         el('td', {}, el('code', { class: 'sha', title: row.file_sha256 }, row.file_sha256.slice(0, 12))))
     }))

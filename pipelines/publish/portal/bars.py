@@ -39,7 +39,9 @@ def stack_svg(parts: Sequence[tuple[Decimal | int, str]], whole: Decimal | int) 
     before = Decimal(0)
     for value, tone in parts:
         if value:
-            pieces.append(f'<rect class="{tone}" x="{percent(before, whole)}%" width="{percent(value, whole)}%" height="18"/>')
+            pieces.append(
+                f'<rect class="{tone}" x="{percent(before, whole)}%" width="{percent(value, whole)}%" height="18"/>'
+            )
         before += value
     return Markup(  # noqa: S704
         f'<svg class="bar stack" width="100%" height="18" aria-hidden="true" focusable="false">'

@@ -86,14 +86,17 @@ def _guide(dataset: Dataset) -> list[tuple[str, str, str]]:
         ("许可", licence.get("title", ""), licence.get("path", "")),
         ("报送情况", f"{coverage['accepted']} / {coverage['expected']}", "Bodies accepted / expected"),
         ("空单元格", "未填报，不等于 0", "An empty cell means not given; it is not 0"),
-        ("文字", "按原文照录，均为文本格式，不会作为公式计算", "Texts stand as they came, marked as text, never formulas"),
+        (
+            "文字",
+            "按原文照录，均为文本格式，不会作为公式计算",
+            "Texts stand as they came, marked as text, never formulas",
+        ),
         ("合计", "form_cells 表中 total 为 TRUE 的单元格已是合计", "Cells marked total are sums already"),
     ]
     if dataset.synthetic:
         note = descriptor.get("x-synthetic-note") or {}
         rows.insert(1, ("示例数据", note.get("zh", ""), note.get("en", "")))
-    for table in load_tables().released:
-        rows.append((f"工作表 {table.id}", table.title_zh, table.title_en))
+    rows += [(f"工作表 {table.id}", table.title_zh, table.title_en) for table in load_tables().released]
     return rows
 
 

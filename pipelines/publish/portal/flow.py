@@ -10,6 +10,7 @@ proportional to its figure; labels alone are moved apart where they would overla
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 from markupsafe import Markup, escape
@@ -47,9 +48,9 @@ WIDE = Frame(
     name="wide",
     width=960,
     height=300,
-    left=190,
-    middle=440,
-    right=690,
+    left=206,
+    middle=474,
+    right=742,
     bar=14,
     line=40,
     labels_inside=False,
@@ -93,16 +94,19 @@ def _heights(values: Sequence[int], total: int, height: int) -> list[int]:
     for value in values:
         sofar += value
         edges.append(sofar * height // total)
-    return [lower - upper for upper, lower in zip(edges, edges[1:], strict=False)]
+    return [lower - upper for upper, lower in pairwise(edges)]
 
 
 def _ribbon(x0: int, y0: int, x1: int, y1: int, height: int, tone: str) -> str:
     """A band of even height from the left edge (x0, y0) to the right edge (x1, y1)."""
     bend = (x0 + x1) // 2
     height = max(height, UNIT)  # a figure of 1 among 100,000 is still seen
+    upper, lower = (y0, y1), (y0 + height, y1 + height)
     points = (
-        f"M{_px(x0)} {_px(y0)}C{_px(bend)} {_px(y0)} {_px(bend)} {_px(y1)} {_px(x1)} {_px(y1)}"
-        f"V{_px(y1 + height)}C{_px(bend)} {_px(y1 + height)} {_px(bend)} {_px(y0 + height)} {_px(x0)} {_px(y0 + height)}Z"
+        f"M{_px(x0)} {_px(upper[0])}"
+        f"C{_px(bend)} {_px(upper[0])} {_px(bend)} {_px(upper[1])} {_px(x1)} {_px(upper[1])}"
+        f"V{_px(lower[1])}"
+        f"C{_px(bend)} {_px(lower[1])} {_px(bend)} {_px(lower[0])} {_px(x0)} {_px(lower[0])}Z"
     )
     return f'<path class="ribbon {tone}" d="{points}"/>'
 

@@ -28,6 +28,7 @@ from pipelines.publish.portal.charts_view import (
 )
 from pipelines.publish.portal.record import citations, record, schema_org, snippets
 from pipelines.publish.portal.releases import Dataset
+from pipelines.storage import sha256
 from schemas.charts import charts_of
 
 HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": True}
-    environment.globals |= {"policy": Markup(POLICY), "tabs": TABS}
+    environment.globals |= {"policy": Markup(POLICY), "tabs": TABS}  # noqa: S704  our own constant
     environment.filters["shown"] = shown
     return environment
 
@@ -131,6 +132,7 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
     words = {
         "bodies": {row["body"]: row["name_zh"] for row in dataset.rows("bodies")},
         "cells": {cell.id: [cell.label_zh, cell.label_en, cell.unit] for cell in dataset.form.cells},
+        "states": {state: list(words) for state, words in views.STATES.items()},
     }
     hashes = [{"href": one.href, "sha256": one.sha256, "bytes": one.bytes} for one in files.all]
     hashes += [
@@ -173,16 +175,12 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
             "dictionary.html", **shared, tab="dictionary", items=views.items(), cells=dataset.form.cells
         ),
         "quality.html": _render("quality.html", **shared, tab="quality", quality=views.quality(dataset)),
-        "use.html": _render(
-            "use.html", **shared, tab="use", citations=citations(dataset), snippets=snippets(dataset)
-        ),
+        "use.html": _render("use.html", **shared, tab="use", citations=citations(dataset), snippets=snippets(dataset)),
     }
     return dict(sorted(pages.items()))
 
 
 def _sums(files: Mapping[str, bytes]) -> dict[str, tuple[int, str]]:
-    from pipelines.storage import sha256
-
     return {name: (len(data), sha256(data)) for name, data in files.items()}
 
 
@@ -207,7 +205,7 @@ def catalogue_page(summaries: Sequence[Mapping[str, Any]]) -> bytes:
     return _render(
         "catalogue.html",
         root="",
-        datasets=summaries,
+        datasets=sorted(summaries, key=lambda one: (one["region"]["code"], -one["year"])),
         regions=list({one["region"]["code"]: one["region"] for one in summaries}.values()),
         years=sorted({one["year"] for one in summaries}, reverse=True),
         synthetic=False,

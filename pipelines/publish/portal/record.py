@@ -103,7 +103,7 @@ def schema_org(dataset: Dataset) -> str:
 
 
 def citations(dataset: Dataset) -> list[tuple[str, str]]:
-    """How to cite the release: (style, text). ``{URL}`` stands for the page's own address, which the browser fills in."""
+    """How to cite the release: (style, text). ``{URL}``: the page's own address, which the browser fills in."""
     descriptor, publisher = dataset.descriptor, _publisher(dataset)
     who_zh = publisher.get("title", "")
     who_en = publisher.get("organization") or who_zh
@@ -126,7 +126,7 @@ def citations(dataset: Dataset) -> list[tuple[str, str]]:
 
 
 def snippets(dataset: Dataset) -> list[tuple[str, str, str]]:
-    """How to load the county totals and join their labels: (tool, language, code). ``{BASE}``: the release's address."""
+    """How to load the totals and join their labels: (tool, language, code). ``{BASE}``: the release's address."""
     base = "{BASE}"
     return [
         (
@@ -163,7 +163,8 @@ def snippets(dataset: Dataset) -> list[tuple[str, str, str]]:
         (
             "Data Package",
             "python",
-            f'from frictionless import Package\n\npackage = Package("{base}datapackage.json")\nprint(package.resource_names)',
+            f'from frictionless import Package\n\npackage = Package("{base}datapackage.json")\n'
+            "print(package.resource_names)",
         ),
         ("gongkai", "shell", f"gongkai verify {base}"),
     ]

@@ -98,7 +98,8 @@ def published_datasets(out: Place) -> tuple[tuple[str, int], ...]:
 
 def _problem(folder: UPath, name: str) -> SiteError:
     return SiteError(
-        f"已发布的版本“{folder.name}”中的“{name}”缺失或与 SHA256SUMS 不符，门户没有更新。请用 gongkai verify 检查该版本。"
+        f"已发布的版本“{folder.name}”中的“{name}”缺失或与 SHA256SUMS 不符，门户没有更新。"
+        "请用 gongkai verify 检查该版本。"
         f" {name!r} of release {folder.name} is missing or differs from SHA256SUMS; the portal was not updated."
         " Check the release with gongkai verify."
     )

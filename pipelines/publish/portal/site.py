@@ -215,7 +215,11 @@ def _shared(
     out: Place, parts: list[Part], read: Mapping[tuple[str, int], Dataset], standing: SiteIndex, portal: Place
 ) -> Files:
     """The pages above the datasets: the catalogue, the pages of regions, the script and the style sheet."""
-    files = {**static_files(), "404.html": missing_page(), "index.html": catalogue_page([part.summary for part in parts])}
+    files = {
+        **static_files(),
+        "404.html": missing_page(),
+        "index.html": catalogue_page([part.summary for part in parts]),
+    }
     for region in dict.fromkeys(part.region for part in parts):
         path = f"{region}/index.html"
         now = [part for part in parts if part.region == region]

@@ -123,7 +123,9 @@ def downloads(dataset: Dataset, derived: Mapping[str, bytes]) -> Downloads:
         msgspec.structs.replace(found, title_zh=words[found.format][0], title_en=words[found.format][1])
         for found in bundles
     ]
-    others = [one(f"{release}/{name}", files[name], *_OTHERS.get(name, ("", ""))) for name in files if name not in listed]
+    others = [
+        one(f"{release}/{name}", files[name], *_OTHERS.get(name, ("", ""))) for name in files if name not in listed
+    ]
     return Downloads(bundles=tuple(bundles), tables=tuple(tables), others=tuple(others))
 
 
@@ -249,7 +251,7 @@ def quality(dataset: Dataset) -> dict[str, Any]:
     by_rule: dict[tuple[str, str], list[Row]] = {}
     for row in findings:
         by_rule.setdefault((row["severity"], row["rule"]), []).append(row)
-    severity_order = {severity: position for position, severity in enumerate(SEVERITIES)}
+    severity_order: dict[str, int] = {severity: position for position, severity in enumerate(SEVERITIES)}
     states = Counter(dataset.tables["body_cells"]["state"].to_pylist())
     return {
         "expected": len(bodies),
@@ -289,7 +291,9 @@ def quality(dataset: Dataset) -> dict[str, Any]:
                 "rows": [row | {"name": names.get(row["body"], "")} for row in rows[:50]],
                 "more": max(0, len(rows) - 50),
             }
-            for (severity, rule), rows in sorted(by_rule.items(), key=lambda item: (severity_order[item[0][0]], item[0][1]))
+            for (severity, rule), rows in sorted(
+                by_rule.items(), key=lambda item: (severity_order[item[0][0]], item[0][1])
+            )
         ],
         "waived": [row | {"name": names.get(row["body"], "")} for row in findings if row["waived"]],
         "corrected": [
