@@ -32,6 +32,7 @@ class Slips(_Model):
 
     base: int
     claim_against: int
+    claim_unlikely: int
     warning_against: int
     kinds: tuple[SlipKind, ...]
 

@@ -43,10 +43,18 @@ def reading_value(
     return total
 
 
-def fits(claim: Claim, values: Mapping[str, Figure], previous: Mapping[str, Figure]) -> bool | None:
-    """Whether some accepted reading equals the claim; None where no reading can be reckoned."""
-    known = [value for reading in readings(claim) if (value := reading_value(reading, values, previous)) is not None]
-    return any(value == claim.value for value in known) if known else None
+def fitting(claim: Claim, values: Mapping[str, Figure], previous: Mapping[str, Figure]) -> int | None:
+    """The position of the first accepted reading that equals the claim, -1 where none does.
+
+    None where no reading can be reckoned. The likeliest reading stands first.
+    """
+    known = False
+    for position, reading in enumerate(readings(claim)):
+        value = reading_value(reading, values, previous)
+        if value == claim.value:
+            return position
+        known = known or value is not None
+    return -1 if known else None
 
 
 def _reading_words(form: Form, reading: Sequence[str], value: Figure | None, chinese: bool) -> str:
@@ -80,7 +88,7 @@ def claim_findings(
     """One ``claim_mismatch`` for each claim that no accepted reading fits, naming every reading with its value."""
     found = []
     for claim in claims:
-        if fits(claim, values, previous) is not False:
+        if fitting(claim, values, previous) != -1:
             continue
         tried = [(reading, reading_value(reading, values, previous)) for reading in readings(claim)]
         first = next(value for _, value in tried if value is not None)

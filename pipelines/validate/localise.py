@@ -20,7 +20,7 @@ from pipelines.validate.localise_lines import hypotheses
 from pipelines.validate.localise_search import MAX_DEPTH, Changes, admissible, closing_sets, solve, start
 from pipelines.validate.localise_sides import repairs, sides_hold
 from pipelines.validate.localise_system import Component, Exact, Laid, System, lay, system, to_figure
-from pipelines.validate.slips import Slip, Stands, Witnesses, line_slip, reason, slips_of, stands
+from pipelines.validate.slips import Against, Slip, Stands, Witnesses, line_slip, reason, slips_of, stands
 from schemas.intake import Change, Claim, Explanation
 
 Figure = Decimal | int
@@ -108,7 +108,7 @@ def smallest(problem: _Problem) -> list[Changes]:
     """All smallest sets of changes of one component with the figures they imply, in the order of the search.
 
     Sets of one size that satisfy the equations are completed by what conditional rules need, so that a set counts with
-    all its changes. Where no set of up to MAX_DEPTH cells will do, the integer program looks for larger ones.
+    all its changes. Empty where no set of up to MAX_DEPTH cells will do.
     """
     system, laid = problem.system, problem.laid
     free = [*problem.unknown, *problem.sure]
@@ -131,10 +131,11 @@ def smallest(problem: _Problem) -> list[Changes]:
         ]
         if found:
             return found
-    return _by_program(problem)
+    return []
 
 
-def _by_program(problem: _Problem) -> list[Changes]:
+def larger(problem: _Problem) -> list[Changes]:
+    """Smallest sets of one component where they have more cells than enumeration reaches, by an integer program."""
     from pipelines.validate.localise_program import smallest_sets
 
     if not problem.component.rows:
@@ -144,10 +145,13 @@ def _by_program(problem: _Problem) -> list[Changes]:
     return [completed for changes in sets for completed in _with_sides(problem, changes, MAX_DEPTH)]
 
 
-def _parts_of(problem: _Problem, here: Stands) -> list[_Part]:
+def _parts(problem: _Problem, here: Stands, sets: Iterable[Changes]) -> list[_Part]:
     only = frozenset({problem.component.number})
-    sets = [_figures(changes) for changes in smallest(problem) if changes]
-    return [_Part(changes, slips_of(problem.system, here, changes), only) for changes in sets]
+    return [
+        _Part(figures, slips_of(problem.system, here, figures), only)
+        for changes in sets
+        if (figures := _figures(changes))
+    ]
 
 
 def _line_parts(system: System, laid: Laid) -> list[_Part]:
@@ -184,9 +188,34 @@ def _combinations(own: Mapping[int, list[_Part]], lines: Sequence[_Part]) -> Ite
             yield head + parts
 
 
-def _worth_line_slips(laid: Laid, own: Mapping[int, list[_Part]]) -> bool:
-    """One wrong cell that alone explains its part needs no line slip."""
-    return any(len(parts) != 1 or len(parts[0].changes) > 1 for parts in own.values()) and bool(laid.residuals)
+def _worth_line_slips(problem: _Problem, sets: Sequence[Changes]) -> bool:
+    """One wrong cell that alone explains its component needs no line slip."""
+    return bool(problem.residuals) and (len(sets) != 1 or len(sets[0]) > 1)
+
+
+def _explained(
+    system: System, laid: Laid, here: Stands, exhaustive: bool
+) -> tuple[dict[int, list[_Part]], list[_Part]]:
+    """The parts by component, and the line slips.
+
+    The integer program is asked only where enumeration found nothing; where a line slip explains the component it is
+    asked only if the answer is to be ``exhaustive``.
+    """
+    problems = [problem for problem in _problems(system, laid) if len(problem.unknown) <= MOST_UNKNOWN]
+    sets = {problem.component.number: smallest(problem) for problem in problems}
+    worth = any(_worth_line_slips(problem, sets[problem.component.number]) for problem in problems)
+    lines = _line_parts(system, laid) if worth else []
+    covered = frozenset(number for part in lines for number in part.components)
+    own = {}
+    for problem in problems:
+        number = problem.component.number
+        found = sets[number]
+        if not found and (exhaustive or number not in covered):
+            found = larger(problem)
+        parts = _cheapest(_parts(problem, here, found))
+        if parts or number in covered:
+            own[number] = parts
+    return own, lines
 
 
 def _touching(system: System, claims: Sequence[Claim], components: frozenset[int]) -> tuple[Claim, ...]:
@@ -221,19 +250,14 @@ def localise(
     figure is unknown and gets a proposed one where the rules leave only one. ``previous`` and ``claims`` are witnesses:
     they rank, they never exclude. Beside the smallest sets stand line slips (a shifted row), which may change more
     cells and yet rank above. Equal ranks are ties; all of them are given. ``most``: no more explanations than this, but
-    always all of rank one. Empty where nothing is broken or nothing can be said.
+    always all of rank one; where a line slip explains what would take more than MAX_DEPTH changes, those larger sets
+    are then left out. Empty where nothing is broken or nothing can be said.
     """
     doubtful = frozenset(system.at[name] for name in blank if name not in values)
     laid = lay(system, values, doubtful)
     known = {**values, **{system.names[cell]: 0 for cell in doubtful}}
     here = stands(system, laid)
-    own: dict[int, list[_Part]] = {}
-    for problem in _problems(system, laid):
-        if len(problem.unknown) <= MOST_UNKNOWN:
-            own[problem.component.number] = _parts_of(problem, here)
-    lines = _line_parts(system, laid) if _worth_line_slips(laid, own) else []
-    covered = frozenset(number for part in lines for number in part.components)
-    own = {number: _cheapest(parts) for number, parts in own.items() if parts or number in covered}
+    own, lines = _explained(system, laid, here, exhaustive=most is None)
     if not own:
         return ()
     witnesses = Witnesses(_touching(system, claims, frozenset(own)), previous or {}, system.across_years)
@@ -271,12 +295,12 @@ def _worded(
     known: Mapping[str, Figure],
     here: Stands,
     witnesses: Witnesses,
-    before: tuple[tuple[Claim, ...], tuple[object, ...]],
+    before: Against,
     rank: int,
     whole: _Whole,
 ) -> Explanation:
     after = witnesses.against(_merged(system, known, whole.changes))
-    zh, en = reason(system, here, whole.changes, whole.slips, before, after)  # type: ignore[arg-type]
+    zh, en = reason(system, here, whole.changes, whole.slips, before, after)
     changes = tuple(
         Change(cell=system.names[cell], found=here.figures[cell], proposed=whole.changes[cell])
         for cell in sorted(whole.changes)

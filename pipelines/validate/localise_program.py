@@ -7,6 +7,7 @@ brings numpy) is imported only when a program is really solved.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,79 +15,91 @@ from pipelines.validate.localise_search import Changes, admissible, solve
 from pipelines.validate.localise_system import Laid, System
 
 MOST_SETS = 20
-SECONDS = 2.0
+SECONDS = 2.0  # for all sets of one component together
+
+
+def _solver() -> Any:  # noqa: ANN401 - highspy ships no types that fit its own use
+    """A HiGHS that says nothing, uses one thread and gives the same answer for the same program."""
+    import highspy
+
+    class Quiet(highspy.Highs):
+        """HiGHS greets on standard output as soon as callbacks are enabled; standard output carries our JSON."""
+
+        def enableCallbacks(self) -> None:  # noqa: N802 - the name is theirs
+            self.setOptionValue("output_flag", False)
+            super().enableCallbacks()
+
+    solver = Quiet()
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("random_seed", 0)
+    solver.setOptionValue("mip_feasibility_tolerance", 1e-9)
+    solver.setOptionValue("mip_abs_gap", 0.5)  # the objective counts cells: half a cell is no difference
+    return solver
 
 
 class Program:
-    """min sum(z) over x = figure + up - down, every equation 0, up and down 0 where z is 0, x >= 0.
+    """min sum(z) over figure + up - down, every equation 0, ``up`` and ``down`` 0 where z is 0, no figure below 0.
 
-    ``cells``: the cells that may change; ``free``: those of them whose change costs nothing (unknown); ``sure``: those
-    that must change. No bound on a change is needed beyond the sum of the residuals and of what is below 0: in a
-    system of signs 0, +1 and -1 such as this a smallest change never moves a cell by more.
+    ``cells``: the cells that may change; ``free``: those whose change costs nothing (unknown); ``sure``: those that
+    must change. The bound on a change is the sum of the residuals and of what is impossible: in a system of signs such
+    as this a smallest change moves no cell by more, and whatever the solver answers is confirmed exactly anyway.
     """
 
     def __init__(
         self, system: System, laid: Laid, cells: Sequence[int], free: frozenset[int], sure: frozenset[int]
     ) -> None:
+        self._solver = _solver()
+        self._infinity = self._solver.getInfinity()
+        self._count = 0
+        self._z: dict[int, int] = {}
+        rows: dict[int, list[tuple[int, int]]] = {}
+        most = 1.0 + float(sum(map(abs, laid.residuals.values()))) + float(sum(abs(laid.figures[c]) for c in sure))
+        for cell in cells:
+            figure = float(laid.figures[cell])
+            columns = self._free(cell) if cell in free else self._changeable(cell, figure, most, cell in sure)
+            for row, sign in system.columns[cell]:
+                rows.setdefault(row, []).extend((column, sign * way) for column, way in columns)
+        for row, terms in rows.items():
+            right = -float(laid.residuals.get(row, 0))
+            self._row(right, right, [column for column, _ in terms], [float(factor) for _, factor in terms])
+
+    def _column(self, cost: float, low: float, high: float) -> int:
+        self._solver.addCol(cost, low, high, 0, [], [])
+        self._count += 1
+        return self._count - 1
+
+    def _row(self, low: float, high: float, columns: list[int], factors: list[float]) -> None:
+        self._solver.addRow(low, high, len(columns), columns, factors)
+
+    def _free(self, cell: int) -> list[tuple[int, int]]:
+        return [(self._column(0.0, 0.0, self._infinity), 1)]
+
+    def _changeable(self, cell: int, figure: float, most: float, sure: bool) -> list[tuple[int, int]]:
         import highspy
 
-        self._system, self._laid, self._cells = system, laid, cells
-        self._free, self._sure = free, sure
-        self._solver = solver = highspy.Highs()
-        for option, value in (
-            ("output_flag", False),
-            ("time_limit", SECONDS),
-            ("threads", 1),
-            ("random_seed", 0),
-            ("mip_feasibility_tolerance", 1e-9),
-            ("mip_rel_gap", 0.0),
-            ("mip_abs_gap", 0.5),
-        ):
-            solver.setOptionValue(option, value)
-        most = float(sum(abs(residual) for residual in laid.residuals.values()) + 1)
-        most += float(sum(abs(laid.figures[cell]) for cell in sure))
-        self._z: dict[int, int] = {}
-        entries: dict[int, list[tuple[int, int]]] = {}
-        count = 0
-        for cell in cells:
-            figure = max(0.0, float(laid.figures[cell]))
-            below = min(0.0, float(laid.figures[cell]))
-            if cell in free:
-                solver.addCol(0.0, 0.0, highspy.kHighsInf, 0, [], [])
-                columns = [(count, 1)]
-                count += 1
-            else:
-                solver.addCol(0.0, -below, most, 0, [], [])
-                solver.addCol(0.0, 0.0, min(most, figure), 0, [], [])
-                solver.addCol(1.0, float(cell in sure), 1.0, 0, [], [])
-                solver.changeColIntegrality(count + 2, highspy.HighsVarType.kInteger)
-                solver.addRow(-highspy.kHighsInf, 0.0, 2, [count, count + 2], [1.0, -most])
-                solver.addRow(-highspy.kHighsInf, 0.0, 2, [count + 1, count + 2], [1.0, -min(most, figure)])
-                self._z[cell] = count + 2
-                columns = [(count, 1), (count + 1, -1)]
-                count += 3
-            for row, sign in system.columns[cell]:
-                entries.setdefault(row, []).extend((column, sign * way) for column, way in columns)
-        for row, terms in entries.items():
-            right = -float(laid.residuals.get(row, 0))
-            names, factors = [column for column, _ in terms], [float(factor) for _, factor in terms]
-            solver.addRow(right, right, len(names), names, factors)
-        self._done: Any = highspy.HighsModelStatus.kOptimal
+        up = self._column(0.0, max(0.0, -figure), most)
+        down = self._column(0.0, 0.0, min(most, max(0.0, figure)))
+        z = self._z[cell] = self._column(1.0, float(sure), 1.0)
+        self._solver.changeColIntegrality(z, highspy.HighsVarType.kInteger)
+        self._row(-self._infinity, 0.0, [up, z], [1.0, -most])
+        self._row(-self._infinity, 0.0, [down, z], [1.0, -min(most, max(0.0, figure))])
+        return [(up, 1), (down, -1)]
 
-    def next_set(self) -> frozenset[int] | None:
-        """The cells of a smallest set that was not excluded; None where there is none or time is up."""
+    def next_set(self, seconds: float) -> frozenset[int] | None:
+        """The cells of a smallest set that was not excluded; None where there is none or ``seconds`` are up."""
+        import highspy
+
+        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + seconds)
         self._solver.run()
-        if self._solver.getModelStatus() != self._done:
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         values = self._solver.getSolution().col_value
         return frozenset(cell for cell, column in self._z.items() if values[column] > 0.5)
 
     def exclude(self, cells: frozenset[int]) -> None:
-        """Never answer with this set or a larger one that has it again."""
-        import highspy
-
+        """Never again answer with this set or one that contains it."""
         columns = [self._z[cell] for cell in sorted(cells)]
-        self._solver.addRow(-highspy.kHighsInf, len(columns) - 1.0, len(columns), columns, [1.0] * len(columns))
+        self._row(-self._infinity, len(columns) - 1.0, columns, [1.0] * len(columns))
 
 
 def smallest_sets(
@@ -96,18 +109,20 @@ def smallest_sets(
     unknown: Iterable[int],
     sure: Iterable[int],
     most: int = MOST_SETS,
+    seconds: float = SECONDS,
 ) -> list[Changes]:
-    """At most ``most`` smallest sets with the figures they imply, confirmed exactly, in a fixed order.
+    """At most ``most`` smallest sets with the figures they imply, confirmed exactly, in form order.
 
-    Empty where HiGHS finds none in time: then nobody knows, and nothing is proposed.
+    Empty where HiGHS finds none within ``seconds``: then nobody knows, and nothing is proposed.
     """
     free, must = frozenset(unknown), frozenset(sure)
     program = Program(system, laid, cells, free, must)
     found: dict[frozenset[int], Changes] = {}
     size = 0
-    for _ in range(most):
-        chosen = program.next_set()
-        if not chosen or (size and len(chosen) > size):
+    end = time.monotonic() + seconds
+    while len(found) < most and (left := end - time.monotonic()) > 0:
+        chosen = program.next_set(left)
+        if not chosen or (found and len(chosen) > size):
             break
         size = len(chosen)
         changes = solve(system, laid, [*sorted(chosen), *sorted(free)])

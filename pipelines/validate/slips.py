@@ -4,11 +4,12 @@ Belongs here: recognising slips in changes, the cost of an explanation, the reas
 here: finding the sets of changes (localise*.py), the kinds and weights (schemas/slips.toml).
 
 **How ranks are compared.** An explanation costs ``base`` for every slip it needs, plus the cost of each slip's kind,
-plus ``claim_against`` for every figure in the text that fits no reading once the changes are made, plus
-``warning_against`` for every rule across years that does not hold then. The sum decides, so an explanation that needs
-one slip outranks one that needs two, whatever number of cells they change: a line shifted by one cell is ONE slip
-although many cells change, two cells swapped are one slip, a wrong part whose total was reckoned from it is one slip.
-Equal sums are ties and get equal ranks: nothing is chosen among them.
+plus ``claim_against`` for every figure in the text that fits no reading once the changes are made, ``claim_unlikely``
+for every one that only a less likely reading fits, and ``warning_against`` for every rule across years that does not
+hold then. The sum decides, so an explanation that needs one slip outranks one that needs two, whatever number of cells
+they change: a line shifted by one cell is ONE slip although many cells change, two cells swapped are one slip, a wrong
+part whose total was reckoned from it is one slip. Equal sums are ties and get equal ranks: nothing is chosen among
+them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from itertools import combinations
 
 import msgspec
 
-from pipelines.validate.claims import fits, shortened
+from pipelines.validate.claims import fitting, shortened
 from pipelines.validate.localise_system import Laid, System, to_figure
 from schemas.findings import number_text, place_en, place_zh, places
 from schemas.intake import Claim
@@ -78,14 +79,15 @@ def single_slip(
         return kinds["total_not_filled"] if total else kinds["not_filled"]
     if found < 0:
         return kinds["sign"] if proposed == -found else kinds["other"]
-    likely = []
-    if proposed > 0 and (name := _by_digits(found, proposed)):
+    likely = [kinds["filled_by_mistake" if proposed == 0 else "other"]]
+    if 0 < proposed < 10 and found < 10:
+        likely.append(kinds["small_figure"])
+    elif proposed > 0 and (name := _by_digits(found, proposed)):
         likely.append(kinds[name])
     if total:
         likely.append(kinds["total_not_updated"])
     if found in beside:
         likely.append(kinds["like_neighbour"])
-    likely.append(kinds["filled_by_mistake"] if proposed == 0 else kinds["other"])
     return min(likely, key=lambda kind: kind.cost)
 
 
@@ -166,6 +168,14 @@ def line_slip(kind: str, cells: Sequence[int]) -> Slip:
     return Slip(found, tuple(cells), _cost(found))
 
 
+class Against(msgspec.Struct, frozen=True):
+    """What speaks against figures: claims that no reading fits, claims that only a less likely reading fits, rules."""
+
+    unfit: tuple[Claim, ...] = ()
+    unlikely: tuple[Claim, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
 class Witnesses(msgspec.Struct, frozen=True):
     """What else is known of the figures: claims of the text, last year's figures, the rules across years."""
 
@@ -173,19 +183,29 @@ class Witnesses(msgspec.Struct, frozen=True):
     previous: Mapping[str, Figure]
     across_years: tuple[Rule, ...]
 
-    def against(self, values: Mapping[str, Figure]) -> tuple[tuple[Claim, ...], tuple[Rule, ...]]:
-        """The claims that no reading fits and the rules across years that do not hold with these figures."""
-        claims = tuple(claim for claim in self.claims if fits(claim, values, self.previous) is False)
-        if not self.previous:
-            return claims, ()
-        known = {**values, **{cell + LAST_YEAR: value for cell, value in self.previous.items()}}
-        return claims, tuple(rule for rule in self.across_years if _breaks(rule, known))
+    def against(self, values: Mapping[str, Figure]) -> Against:
+        """What speaks against these figures."""
+        unfit, unlikely = [], []
+        for claim in self.claims:
+            reading = fitting(claim, values, self.previous)
+            if reading == -1:
+                unfit.append(claim)
+            elif reading:
+                unlikely.append(claim)
+        rules: list[Rule] = []
+        if self.previous:
+            known = {**values, **{cell + LAST_YEAR: value for cell, value in self.previous.items()}}
+            rules = [rule for rule in self.across_years if _breaks(rule, known)]
+        return Against(tuple(unfit), tuple(unlikely), tuple(rules))
 
     def cost(self, values: Mapping[str, Figure]) -> int:
         """What speaks against these figures, weighed."""
-        claims, rules = self.against(values)
-        declared = load_slips()
-        return declared.claim_against * len(claims) + declared.warning_against * len(rules)
+        found, declared = self.against(values), load_slips()
+        return (
+            declared.claim_against * len(found.unfit)
+            + declared.claim_unlikely * len(found.unlikely)
+            + declared.warning_against * len(found.rules)
+        )
 
 
 def _breaks(rule: Rule, known: Mapping[str, Figure]) -> bool:
@@ -198,8 +218,8 @@ def reason(
     here: Stands,
     changes: Mapping[int, Figure],
     slips: Sequence[Slip],
-    before: tuple[tuple[Claim, ...], tuple[Rule, ...]],
-    after: tuple[tuple[Claim, ...], tuple[Rule, ...]],
+    before: Against,
+    after: Against,
 ) -> tuple[str, str]:
     """An explanation in plain Chinese and in English: each slip, then what witnesses say.
 
@@ -210,19 +230,19 @@ def reason(
         told_zh, told_en = _told(system, here, changes, slip)
         zh.append(told_zh)
         en.append(told_en)
-    for claim in before[0]:
-        if claim not in after[0]:
+    for claim in before.unfit:
+        if claim not in after.unfit:
             zh.append(f"改后与文字“{shortened(claim.text, 30)}”一致")
             en.append(f"then the text “{shortened(claim.text, 30)}” agrees")
-    for claim in after[0]:
-        if claim not in before[0]:
+    for claim in after.unfit:
+        if claim not in before.unfit:
             zh.append(f"但改后与文字“{shortened(claim.text, 30)}”不一致")
             en.append(f"but then the text “{shortened(claim.text, 30)}” disagrees")
-    healed = [rule for rule in before[1] if rule not in after[1]]
+    healed = [rule for rule in before.rules if rule not in after.rules]
     if healed:
         zh.append("改后与上一年度的数字衔接")
         en.append("then it agrees with last year's figures")
-    if any(rule not in before[1] for rule in after[1]):
+    if any(rule not in before.rules for rule in after.rules):
         zh.append("但改后与上一年度的数字不衔接")
         en.append("but then it disagrees with last year's figures")
     return "；".join(zh) + "。", "; ".join(en) + "."
