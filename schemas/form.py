@@ -271,6 +271,7 @@ def _mistakes(declaration: FormDeclaration) -> list[tuple[str, str]]:
     repeated("$.rules", [rule.id for rule in declaration.rules])
     repeated("$.domains", [domain.id for domain in declaration.domains])
     for t, table in enumerate(declaration.tables):
+        cells: set[tuple[str, str]] = set()
         for b, block in enumerate(table.blocks):
             path = f"$.tables[{t}].blocks[{b}]"
             repeated(f"{path}.rows", [row.id for row in block.rows])
@@ -281,6 +282,11 @@ def _mistakes(declaration: FormDeclaration) -> list[tuple[str, str]]:
                 for key, value in (("group", row.group), ("total_of", row.total_of)):
                     if value and value not in row_groups:
                         found.append((f"{path}.rows[{r}].{key}", f"no row group {value!r}"))
+                own = [(row.id, column.id) for column in block.columns]
+                for twice in (cell for cell in own if cell in cells):  # in an earlier block of the table
+                    name = f"{table.id}.{twice[0]}.{twice[1]}"
+                    found.append((f"{path}.rows[{r}].id", f"the cell {name!r} is declared twice"))
+                cells.update(own)
             for c, column in enumerate(block.columns):
                 if column.group and column.group not in column_groups:
                     found.append((f"{path}.columns[{c}].group", f"no column group {column.group!r}"))
@@ -306,9 +312,6 @@ def read_form(text: str, file: str) -> Form:
         raise DeclarationError(file, line_of(text, path), problem)
     cells = _cells(declaration)
     by_id = {cell.id: cell for cell in cells}
-    if len(by_id) != len(cells):
-        twice = next(cell.id for position, cell in enumerate(cells) if cell in cells[:position])
-        raise DeclarationError(file, 1, f"the cell {twice!r} is declared twice")
     return Form(
         edition=declaration.edition,
         declaration=declaration,

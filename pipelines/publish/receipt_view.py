@@ -239,7 +239,7 @@ def _proposals(
                 if (look := look_at(form, change.cell, addresses))
             ),
             reason_zh=explanation.reason,
-            reason_en=getattr(explanation, "reason_en", ""),
+            reason_en=explanation.reason_en,
         )
         for explanation in ordered
     ]

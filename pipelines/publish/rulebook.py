@@ -16,6 +16,7 @@ from pipelines.publish.page_text import wrap
 from pipelines.publish.rulebook_example import example
 from schemas.findings import domain_finding, load_kinds, number_text, place_en, place_zh, rule_finding
 from schemas.form import Domain, Form, editions, load_form, short_label
+from schemas.rulecheck import load_declared
 from schemas.rules import Rule, Term, domain_problem, in_signs, load_rules
 
 SEVERITY_WORDS = {
@@ -92,6 +93,14 @@ def _editions_of(identifier: str) -> list[str]:
     return found
 
 
+def _implied(edition: str, identifier: str) -> dict[str, Any] | None:
+    """Which families imply the rule and why, as declared and tested; None for a rule that stands by itself."""
+    for entry in load_declared():
+        if entry.rule == identifier and edition in entry.editions:
+            return {"families": list(entry.families), "reason_zh": entry.reason_zh, "reason_en": entry.reason_en}
+    return None
+
+
 def _rule_row(form: Form, rule: Rule) -> dict[str, Any]:
     words = in_words(form, rule)
     case, names = example(rule), _names(form, rule)
@@ -112,6 +121,7 @@ def _rule_row(form: Form, rule: Rule) -> dict[str, Any]:
         "advice_en": rule.advice_en,
         "basis": rule.basis,
         "editions": _editions_of(rule.id),
+        "implied": _implied(form.edition, rule.id),
         "mended_by": finding.mended_by,
         "example_holds": case.holds,
         "example_holds_zh": _figures(names, case.holds),
@@ -158,6 +168,7 @@ def _domain_row(form: Form, domain: Domain) -> dict[str, Any]:
         "advice_en": domain.advice_en,
         "basis": domain.basis,
         "editions": _editions_of(domain.id),
+        "implied": None,
         "mended_by": finding.mended_by,
         "example_holds": {cell.id: holds},
         "example_holds_zh": _figures(names, {cell.id: holds}),

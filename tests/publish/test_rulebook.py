@@ -80,6 +80,17 @@ def test_one_row_in_full() -> None:
     assert "办理结果总计 6＋结转下年度 1＝7，应等于 本年新收 4＋上年结转 2＝6，相差 1" in row["message_zh"]
 
 
+@pytest.mark.parametrize("edition", editions())
+def test_rules_that_others_imply_say_so(edition: str) -> None:
+    implied = {row["id"]: row["implied"]["families"] for row in rulebook_rows(edition) if row.get("implied")}
+    assert implied["requests.balance.total"] == ["row_total", "balance"]
+    assert implied["requests.outcome_sum.total"] == ["row_total", "outcome_sum"]
+    assert "requests.balance.natural_person" not in implied
+    root = html.document_fromstring(rulebook_page(edition).decode("utf-8"))
+    said = root.xpath("//details[p[starts-with(., '这一条可由其他规则推出')]]/@id")
+    assert set(said) == {f"r-{identifier}" for identifier in implied}
+
+
 def test_domains_have_examples() -> None:
     rows = {row["id"]: row for row in rulebook_rows("2021") if row["type"] == "domain"}
     assert list(rows["count_whole"]["example_fails"].values()) == [1.5]
