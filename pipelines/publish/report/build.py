@@ -52,7 +52,9 @@ def build_report(
     ``totals`` by cell id in the units of the form, None for a figure that nobody gave (printed blank); ``indicators``
     by id (see ``stated_indicators``); ``narrative`` from ``load_narrative``; ``previous``: last year's totals, only
     where those are public too. ``fonts`` finds the fonts of the PDF, by default those of this machine. The same input
-    gives the same bytes; those of the PDF depend on the font as well. Legal source: articles 49 and 50 of the Regulation (国务院令第711号).
+    gives the same bytes; those of the PDF depend on the font as well.
+
+    Legal source: articles 49 and 50 of the Regulation (国务院令第711号).
     """
     content = compose_report(form, region, year, totals, indicators, narrative, previous)
     files = {HTML: report_html(content), DOCX: report_docx(content)}
