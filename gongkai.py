@@ -252,6 +252,7 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
     declared = _region(settings, region)
     _check_year(year)
     from assets.headless import run_region_year, step_names
+    from pipelines.aggregate.gate import CHECKS
     from pipelines.storage import board_path
 
     click.echo(f"{declared.settings.name_zh}（{region}）{year} 年度 / {declared.settings.name_en}, report year {year}")
@@ -277,7 +278,7 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
     stopped = outcome.status == "stopped"
     click.echo("没有发布，原因如下： Not published, because:" if stopped else "运行失败： The run failed:", err=True)
     for name, chinese, english in outcome.reasons:
-        click.echo(f"\n[{name}]", err=True)
+        click.echo(f"\n[{name}] {' '.join(CHECKS.get(name, ()))}".rstrip(), err=True)
         for line, other in itertools.zip_longest(chinese.splitlines(), english.splitlines(), fillvalue=""):
             click.echo(f"- {line}" + (f"\n  {other}" if other != line else ""), err=True)
     sys.exit(1 if stopped else 2)

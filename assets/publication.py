@@ -13,7 +13,7 @@ from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from assets.views import REASON, findings_view, markdown
 from pipelines.aggregate.body_cells import form_cells
-from pipelines.aggregate.gate import gate_frame
+from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
 from pipelines.aggregate.totals import unbalanced
 from pipelines.findings_table import findings_frame, findings_from
@@ -75,7 +75,7 @@ def verdicts(
     partition = workspace.partition(context)
     broken = gate(partition.form, partition.rules, accepted_submissions)
     frame = gate_frame(reach_verdicts(findings_from(findings), broken))
-    shown = {"check": "检查", "passed": "通过", "reason_zh": "原因"}
+    shown = {"title_zh": "检查", "passed": "通过", "reason_zh": "原因"}
     return dg.MaterializeResult(value=frame, metadata={"检查 / checks": markdown(frame, shown)})
 
 
@@ -83,17 +83,8 @@ def verdicts(
     group_name=GROUP,
     partitions_def=REGION_YEARS,
     check_specs=[
-        dg.AssetCheckSpec(
-            "no_unwaived_errors", asset="publication_gate", blocking=True, description="没有未豁免的错误"
-        ),
-        dg.AssetCheckSpec("roster_covered", asset="publication_gate", blocking=True, description="名录单位全部报送"),
-        dg.AssetCheckSpec(
-            "rules_hold", asset="publication_gate", blocking=True, description="采用的报表符合 pandera 规则"
-        ),
-        dg.AssetCheckSpec("totals_balanced", asset="publication_gate", blocking=True, description="汇总数勾稽平衡"),
-        dg.AssetCheckSpec(
-            "totals_reconciled", asset="publication_gate", blocking=True, description="汇总数与公布数一致"
-        ),
+        dg.AssetCheckSpec(name, asset="publication_gate", blocking=True, description=" / ".join(titles))
+        for name, titles in CHECKS.items()
     ],
 )
 def publication_gate(verdicts: pl.DataFrame) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:

@@ -28,7 +28,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason_en: str = ""
 
 
-CHECKS = ("no_unwaived_errors", "roster_covered", "rules_hold", "totals_balanced", "totals_reconciled")
+CHECKS = {
+    "no_unwaived_errors": ("没有未豁免的错误", "no error is left unwaived"),
+    "roster_covered": ("名录单位全部报送", "every body of the roster has an accepted return"),
+    "rules_hold": ("采用的报表符合全部规则", "the accepted returns obey every error rule (pandera)"),
+    "totals_balanced": ("汇总数勾稽平衡", "the totals obey the accounting rules"),
+    "totals_reconciled": ("汇总数与公布数一致", "the totals equal the published figures"),
+}
 
 
 def _verdict(check: str, findings: Sequence[Finding]) -> Verdict:
@@ -69,6 +75,8 @@ def gate_frame(given: Sequence[Verdict]) -> pl.DataFrame:
     rows = [
         {
             "check": verdict.check,
+            "title_zh": CHECKS[verdict.check][0],
+            "title_en": CHECKS[verdict.check][1],
             "passed": verdict.passed,
             "reason_zh": verdict.reason_zh or None,
             "reason_en": verdict.reason_en or None,

@@ -66,11 +66,21 @@ def body_returns(
                 versions=entry["versions"],
                 read=read,
                 values=values,
-                findings=tuple(f for f in findings if f.body == entry["body"] and f.file in ("", newest or "")),
+                findings=tuple(f for f in findings if f.body == entry["body"] and _concerns(f, newest)),
                 explanations=tuple(explained.get(newest, ())) if newest else (),
             )
         )
     return returns
+
+
+def _concerns(finding: Finding, newest: str | None) -> bool:
+    """Whether a finding is for the receipt of a body whose newest file is ``newest``.
+
+    That no return counts follows from what is wrong with the file: it is said only where there is no file.
+    """
+    if finding.rule == "roster_missing":
+        return newest is None
+    return finding.file in ("", newest)
 
 
 def receipt_files(

@@ -64,6 +64,8 @@ def gate(*passed: bool) -> list[dict[str, object]]:
     return [
         {
             "check": f"check_{number}",
+            "title_zh": f"检查{number}",
+            "title_en": f"check {number}",
             "passed": good,
             "reason_zh": None if good else f"原因{number}。",
             "reason_en": None if good else f"Reason {number}.",
@@ -155,7 +157,7 @@ def test_what_blocks_publication(checks: tuple[bool, ...], said: str, unsaid: st
     verdict = text(board(gate=gate(*checks)).xpath("//section[@aria-label='发布']")[0])
     assert said in verdict
     assert unsaid not in verdict
-    assert ("check_0：原因0。 Reason 0." in verdict) is (False in checks)
+    assert ("检查0 check 0 原因0。EnglishReason 0." in verdict) is (False in checks)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,9 @@ def test_hostile_names_are_shown_and_the_policy_allows_only_our_script() -> None
     root = board(
         bodies=[{**rows()[0], "name_zh": evil, "body": evil}],
         findings=[bad, msgspec.structs.replace(bad, body=evil)],
-        gate=[{"check": evil, "passed": False, "reason_zh": evil, "reason_en": evil}],
+        gate=[
+            {"check": evil, "title_zh": evil, "title_en": evil, "passed": False, "reason_zh": evil, "reason_en": evil}
+        ],
     )
     (script,) = root.xpath("//script")
     assert "alert" not in script.text
