@@ -101,7 +101,7 @@ def _lines(bodies: Sequence[Mapping[str, object]], findings: Sequence[Finding]) 
                 versions=int(str(row["versions"])),
                 counts={severity: counts[severity] for severity in SEVERITIES},
                 waived=sum(bool(finding.waived) for finding in own),
-                receipt="" if status == "missing" else f"receipts/{quote(code, safe='')}.html",
+                receipt=f"receipts/{quote(code, safe='')}.html",
                 listed=tuple(finding for finding in own if finding.severity != "information"),
             )
         )
