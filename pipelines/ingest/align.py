@@ -19,19 +19,19 @@ ALIKE = 0.7
 
 def suits(record: Record, row: RowPlan) -> bool:
     """Whether an unlabelled record could be this row: enough slots, not too many figures, no stranger's label."""
-    if len(record.run.slots) < row.width or record.run.numbers > row.width:
+    if record.crumb or len(record.run.slots) < row.width or record.run.numbers > row.width:
         return False
     if not record.label or meanings_of(record.label):
         return True  # no label, or only that of a group or a head
     return likeness(record.label, row.label) >= ALIKE
 
 
-def align(cut: Cut, rows: Sequence[RowPlan]) -> dict[int, int]:
+def align(cut: Cut, rows: Sequence[RowPlan], beside: bool = False) -> dict[int, int]:
     """Record position -> row position. A record that no row can be told for is left out.
 
     Rows that two records claim are given to neither (match.py takes repeated tables apart before).
     """
-    return _unbroken(cut, _laid(cut, rows))
+    return _unbroken(cut, _laid(cut, rows, beside))
 
 
 def _unbroken(cut: Cut, placed: dict[int, int]) -> dict[int, int]:
@@ -59,9 +59,9 @@ def _unbroken(cut: Cut, placed: dict[int, int]) -> dict[int, int]:
     return kept
 
 
-def _laid(cut: Cut, rows: Sequence[RowPlan]) -> dict[int, int]:
+def _laid(cut: Cut, rows: Sequence[RowPlan], beside: bool) -> dict[int, int]:
     records = cut.records
-    placed = {n: record.row for n, record in enumerate(records) if record.row is not None}
+    placed = {n: record.row for n, record in enumerate(records) if record.row is not None and not record.crumb}
     claims: dict[int, int] = {}
     for row in placed.values():
         claims[row] = claims.get(row, 0) + 1
@@ -72,7 +72,7 @@ def _laid(cut: Cut, rows: Sequence[RowPlan]) -> dict[int, int]:
     if whole is not None:
         return whole
     placed |= _between(cut, rows, placed)
-    placed |= _by_loose_labels(cut, rows, placed)
+    placed |= _by_loose_labels(cut, rows, placed, beside)
     return placed
 
 
@@ -110,31 +110,44 @@ def _agrees(cut: Cut, pairs: list[tuple[int, int]]) -> bool:
     return all(rows[0] - 1 <= row <= rows[-1] + 1 for row in near)
 
 
-def _by_loose_labels(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int]) -> dict[int, int]:
-    """Labels that stand alone in front of their records: so many labels, then as many records, again and again.
+def _by_loose_labels(
+    cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int], beside: bool
+) -> dict[int, int]:
+    """Labels that stand alone in front of their records: one label, one record, again and again; or all labels of the
+    table in front of all records.
 
-    Any other succession (records first, a label without a record) leaves it open which record a label belongs to.
+    Any other succession (records first, a label without a record, some labels gone) leaves it open which record a label
+    belongs to. ``beside``: the labels stand over one line of figures, so only all of them together tell anything.
     """
     found: dict[int, int] = {}
     taken = set(placed.values())
     labels: list[int] = []
+    several = beside
     for n, record in enumerate(cut.records):
         if n in placed:
-            labels = []  # labels that stand alone in front of a labelled record have no records of their own
-            continue
+            if labels:
+                return {}
+            continue  # labels that stand alone in front of a labelled record have no records of their own
         if record.before:
             if labels:
                 return {}
             labels = list(record.before)
+            several = several or len(labels) > 1
         if not labels:
             return {}
         row = labels.pop(0)
+        if record.crumb:
+            if several:
+                return {}
+            continue
         if row in taken or not suits_width(record, rows[row]):
             return {}
         taken.add(row)
         found[n] = row
     ordered = [row for _, row in sorted((placed | found).items())]
-    return found if ordered == sorted(ordered) else {}
+    if labels or ordered != sorted(ordered) or (several and len(ordered) != len(rows)):
+        return {}
+    return found
 
 
 def suits_width(record: Record, row: RowPlan) -> bool:

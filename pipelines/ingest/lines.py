@@ -24,7 +24,8 @@ _PAGE = re.compile(
 _FIGURE = r"(?:[+\-－]?\d[\d,，.]*|[/—－-])"
 _FIGURES = re.compile(rf"^{_FIGURE}(?:[ \u3000\u00a0]+{_FIGURE})+$")
 _TRAILING = re.compile(rf"^(.*?[^\d\s.,，])[ \u3000\u00a0]*[ \u3000\u00a0]({_FIGURE}(?:[ \u3000\u00a0]+{_FIGURE})*)$")
-_REMARK = re.compile(r"^[(（][^()（）]*[一-鿿][^()（）]*[)）]$")
+# A remark on a figure says what the figure contains; anything else in brackets is a label or a note of its own.
+_REMARK = re.compile(r"^[(（]\s*(?:其中|含|包括|包含|不含|另|均)[^()（）]*[)）]$")
 _SECTION = re.compile(r"^[#*\s]*[一二三四五六七八九十]{1,3}\s*[、.．]")
 
 
@@ -132,21 +133,25 @@ def _text_line(text: str, at: str, lines: list[Line]) -> None:
         return
     if _REMARK.match(said) and lines and _joins_remark(said, lines):
         return
-    if slot_kind(said) in ("value", "label"):
-        lines.append(Line(slots=(_slot(said, at, 0),), at=at))
-    elif _FIGURES.match(said):
+    trailing = _TRAILING.match(said)
+    if _FIGURES.match(said):
         lines.append(Line(slots=_numbers(said, at, 0), at=at))
+    elif trailing and _labelled(*trailing.groups()):  # before the label alone: marks for none are no part of it
+        label, figures = trailing.groups()
+        lines.append(Line(slots=(_slot(label, at, 0), *_numbers(figures, at, 1)), at=at))
+    elif slot_kind(said) in ("value", "label"):
+        lines.append(Line(slots=(_slot(said, at, 0),), at=at))
     else:
         lines.append(_words(said, at))
 
 
+def _labelled(label: str, figures: str) -> bool:
+    """Whether words with figures behind them are a row: a known label, or an unknown one with a row of figures."""
+    return bool(label_meanings(label.strip())) or (len(figures.split()) >= 3 and len(label) <= 60)
+
+
 def _words(said: str, at: str) -> Line:
-    """A line that starts with words: a label with its figures behind it, a heading, a label's part, or prose."""
-    trailing = _TRAILING.match(said)
-    if trailing:
-        label, figures = trailing.group(1).strip(), trailing.group(2)
-        if label_meanings(label) or (len(figures.split()) >= 3 and len(label) <= 60):
-            return Line(slots=(_slot(label, at, 0), *_numbers(figures, at, 1)), at=at)
+    """A line of words: a heading, a part of a label, or prose."""
     section = bool(_SECTION.match(said)) and len(said) <= 60 and not said.endswith(("。", "；", ";"))
     prose = len(said) > 60 or any(mark in said for mark in "。；")
     return Line(slots=(Slot(text=said, at=at, kind="words"),), prose=prose and not section, section=section, at=at)

@@ -103,17 +103,37 @@ def match(document: Document, lines: Sequence[Line], year: int | None) -> Match:
         desk = Desk(grids, surveys, own, borrowed)
         candidates = [read_region(region, table_plans()[edition, table], desk) for edition in order]
         marks = [_exclusive(region, edition, table) for edition in order]
-        best = max(
-            range(len(order)), key=lambda n: (marks[n], len(candidates[n].cells), -candidates[n].stray, -n)
-        )
-        if candidates[best].found or candidates[best].cells:
-            readings[table] = candidates[best]
-        if candidates[best].cells and len(order) > 1 and (marks[best] or len({len(c.cells) for c in candidates}) > 1):
-            told.append(order[best])
+        best, sure = _choose(candidates, marks)
+        if best.found or best.cells:
+            readings[table] = best
+        if best.cells and sure and len(order) > 1:
+            told.append(best.plan.edition)
             certain.add(table)
-        if candidates[best].patterns.behind is not None:
-            borrowed = Patterns(behind=candidates[best].patterns.behind)
+        if best.patterns.behind is not None:
+            borrowed = Patterns(behind=best.patterns.behind)
     return Match(readings, frozenset(certain))
+
+
+def _choose(candidates: Sequence[Reading], marks: Sequence[int]) -> tuple[Reading, bool]:
+    """The reading to believe, and whether the table itself tells its edition.
+
+    Labels that only one edition has decide; else the one edition that the table fills completely; else only the cells
+    count that every edition reads alike, under the edition that comes first.
+    """
+    most = [n for n, mark in enumerate(marks) if mark == max(marks)]
+    if len(most) == 1:
+        return candidates[most[0]], True
+    full = [n for n in most if len(candidates[n].cells) == candidates[n].plan.size]
+    if len(full) == 1:
+        return candidates[full[0]], True
+    some = [candidates[n] for n in most if candidates[n].cells]
+    if len(some) < 2:
+        return (some or [candidates[most[0]]])[0], False
+    first = some[0]
+    alike = {
+        cell: slot for cell, slot in first.cells.items() if all(other.cells.get(cell) == slot for other in some[1:])
+    }
+    return msgspec.structs.replace(first, cells=alike), False
 
 
 def _preference(table: str, told: Sequence[str], year: int | None) -> tuple[str, ...]:
@@ -242,12 +262,12 @@ def _instances(cut: Cut) -> list[Cut]:
         if record.row is not None:
             seen.add(record.row)
         parts[-1].append(record)
-    return [Cut(tuple(part), cut.crumbs, cut.vague) for part in parts]
+    return [Cut(tuple(part), cut.vague) for part in parts]
 
 
 def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Desk) -> Reading:
     """One table: rows by align, columns by the drawn heads where they hold, by windows where they do not."""
-    placed = align(cut, rows)
+    placed = align(cut, rows, plan.beside)
     if len(rows) == 1 and not placed:
         fitting = [n for n, record in enumerate(cut.records) if len(record.run.slots) >= rows[0].width]
         placed = {fitting[0]: 0} if len(fitting) == 1 else {}
@@ -264,15 +284,18 @@ def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Des
         for cell, slot in zip(rows[row].cells, slots or (), strict=False):
             if slot is not None:
                 cells[cell] = slot
-    stray = sum(n not in placed and record.run.numbers > 0 for n, record in enumerate(cut.records))
+    stray = sum(
+        n not in placed and record.run.numbers > 0 and not record.crumb for n, record in enumerate(cut.records)
+    )
     return Reading(plan, cells, stray, (), patterns, bool(cut.records))
 
 
 def _lossy(cut: Cut, rows: Sequence[RowPlan]) -> bool:
     """Whether some run is too short: blanks have vanished, so other runs may have been filled up by strange figures."""
-    shortest = min(row.width for row in rows)
-    short = any(0 < record.run.numbers < rows[record.row].width for record in cut.records if record.row is not None)
-    return short or any(0 < crumb.numbers < shortest for crumb in cut.crumbs)
+    return any(
+        record.crumb or (record.row is not None and 0 < record.run.numbers < rows[record.row].width)
+        for record in cut.records
+    )
 
 
 def _drawn(

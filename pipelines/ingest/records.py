@@ -26,6 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     text beside it. ``before``: rows whose labels stand alone between the record before and this one, in order.
     ``grid`` and ``line``: where it lies in a grid, -1 in text. ``until``: in a stream, the row that the label behind it
     names or begins, None where none does. ``follows``: it was cut off the record before without a label between.
+    ``crumb``: too short for any row of the table; it only shows that something stood there.
     """
 
     row: int | None
@@ -36,16 +37,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     line: int = -1
     until: int | None = None
     follows: bool = False
+    crumb: bool = False
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """All records of a table in reading order. ``crumbs``: runs of figures too short for any row, left out.
+    """All records of a table in reading order.
 
     ``vague``: an empty cell leaves no trace in such text, so a count of figures may deceive.
     """
 
     records: tuple[Record, ...]
-    crumbs: tuple[Run, ...] = ()
     vague: bool = False
 
 
@@ -56,7 +57,6 @@ class _Cutter:
         self.plan = plan
         self.widths = tuple(sorted(set(widths)))
         self.records: list[Record] = []
-        self.crumbs: list[Run] = []
         self.before: list[int] = []
         self.texts: list[str] = []
 
@@ -73,6 +73,11 @@ class _Cutter:
             meaning.kind == "column" and meaning.table == self.plan.table for meaning in label_meanings(text)
         )
         return None if heads else row
+
+    def blank(self, row: int, text: str, slots: Sequence[Slot]) -> bool:
+        """Whether a label with nothing but empty slots behind it is a row left blank: heads look the same."""
+        empty = all(slot.kind == "empty" for slot in slots) and len(slots) >= self.plan.rows[row].width
+        return empty and not self.plan.beside and self.alone(row, text) is not None
 
     def words(self, slot: Slot) -> None:
         """A label or words without figures yet. Several pieces may spell one row's label."""
@@ -113,11 +118,11 @@ class _Cutter:
         """A run of figures with the label beside it."""
         if not run.numbers and row is None:
             return
+        crumb = False
         if len(run.slots) < self.widths[0]:
-            if run.numbers:
-                self.crumbs.append(run)
-                self.before.clear()  # the label was this run's; the next figures must not inherit it
-            return
+            if not run.numbers:
+                return
+            crumb = True
         self.records.append(
             Record(
                 row=row,
@@ -128,13 +133,14 @@ class _Cutter:
                 line=line,
                 until=until,
                 follows=follows,
+                crumb=crumb,
             )
         )
         self.before.clear()
         self.texts.clear()
 
     def done(self, vague: bool = False) -> Cut:
-        return Cut(tuple(self.records), tuple(self.crumbs), vague)
+        return Cut(tuple(self.records), vague)
 
 
 def by_lines(lines: Iterable[Line], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:
@@ -167,7 +173,7 @@ def _labelled(line: Line, labels: list[tuple[int, int]], cutter: _Cutter) -> Non
     for (start, row), end in zip(labels, ends, strict=True):
         body = slots[start + 1 : end]
         figures = any(slot.kind == "value" for slot in body)
-        blank = all(slot.kind == "empty" for slot in body) and len(body) >= cutter.plan.rows[row].width
+        blank = cutter.blank(row, slots[start].text, body)
         remarks = any(slot.kind == "words" for slot in body) and line.grid >= 0
         if figures or remarks or (blank and end == len(slots)):
             _emit(line, row, slots[start].text, body, cutter)
@@ -199,7 +205,9 @@ def _unlabelled(line: Line, cutter: _Cutter) -> None:
 
 
 def _emit(line: Line, row: int | None, label: str, slots: Sequence[Slot], cutter: _Cutter) -> None:
-    run = Run(tuple(slots), drawn=line.grid >= 0, straight=bool(label))
+    # Only its own label shows where a row's figures begin; between a group's label and them another may be lost.
+    own = row is not None or (bool(label) and not label_meanings(label))
+    run = Run(tuple(slots), drawn=line.grid >= 0, straight=own)
     cutter.add(row, label, run, grid=line.grid, line=line.row)
 
 
@@ -218,16 +226,18 @@ def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan], v
         named, text = row, label
         row, label = None, ""
         if not any(slot.kind == "value" for slot in pending):
-            blank = named is not None and len(pending) >= plan.rows[named].width
-            if blank:
+            if named is not None and cutter.blank(named, text, pending):
                 cutter.add(named, text, Run(tuple(pending)), until=behind)
             elif named is not None and cutter.alone(named, text) is not None:
                 cutter.before.append(named)
             pending.clear()
             return
         parts = _chopped(pending, cutter.widths)
+        if (vague or len(parts) > 1) and named is not None and cutter.before:
+            cutter.before.append(named)  # the last of several labels that stand in front of their rows
+            named, text = None, ""
         for n, part in enumerate(parts):
-            run = Run(tuple(part), straight=bool(text))
+            run = Run(tuple(part), straight=named is not None or bool(text))
             cutter.add(named, text, run, until=behind if n == len(parts) - 1 else None, follows=n > 0)
             named, text = None, ""
         pending.clear()
