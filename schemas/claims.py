@@ -139,7 +139,8 @@ def cells_of_term(form: Form, term: str) -> tuple[str, ...]:
         for block in declared.blocks if declared.id == table else ():
             for row_id in _rows(block, row):
                 found += [f"{sign}{table}.{row_id}.{name}" for name in _columns(block, column)]
-    return tuple(cell for cell in found if cell.removeprefix("-") in form.by_id)
+    # a table of several blocks is asked block by block, so a plain name comes back once for each
+    return tuple(cell for cell in dict.fromkeys(found) if cell.removeprefix("-") in form.by_id)
 
 
 def _rows(block: Block, name: str) -> tuple[str, ...]:
