@@ -282,6 +282,8 @@ def _twin_problems(resources: Mapping[str, Descriptor]) -> Iterator[str]:
             yield f"{name}: the CSV twin {twin} is missing"
         if resource.get("format") not in FORMATS:
             yield f"{name}: format is {resource.get('format')!r}, expected parquet or csv"
+        if resource.get("format") == "csv" and resource.get("encoding") != "utf-8":
+            yield f"{name}: encoding is {resource.get('encoding')!r}, expected utf-8"
         if not re.fullmatch(r"sha256:[0-9a-f]{64}", str(resource.get("hash"))):
             yield f"{name}: hash is {resource.get('hash')!r}, expected sha256:<64 hex digits>"
         if isinstance(resource.get("bytes"), bool) or not isinstance(resource.get("bytes"), int):

@@ -94,6 +94,21 @@ def test_a_text_cannot_break_the_readmes_tables() -> None:
     assert "甲\\|乙 &lt;script>" in text
 
 
+def test_the_readme_lists_approved_corrections() -> None:
+    tables = county()
+    row = finding(1, "511725-D01") | {
+        "rule": "correction_applied",
+        "severity": "information",
+        "cells": "disputes.reconsideration.upheld",
+        "message_zh": "原文 7，按批准改为 1。",
+        "waived": None,
+    }
+    tables["findings"] = pl.DataFrame([row], schema=tables["findings"].schema, orient="row")
+    text = build_package(region(), YEAR, tables, form())["README.md"].decode("utf-8")
+    assert "豁免 0 项，更正 1 项。" in text
+    assert "| 511725-D01 | disputes.reconsideration.upheld | 原文 7，按批准改为 1。 |" in text
+
+
 def test_nothing_of_this_machine_or_moment_is_inside(files: dict[str, bytes]) -> None:
     host = socket.gethostname()  # a name of a few letters would stand in any file by chance
     words = [str(Path.home()), "polars", "pyarrow", "frictionless", "created", *([host] if len(host) > 5 else [])]

@@ -136,6 +136,19 @@ def test_csv_has_a_bom_crlf_and_figures_without_trailing_zeros() -> None:
     assert b",100," in data
 
 
+def test_an_empty_text_is_never_written_as_if_it_were_null() -> None:
+    made = to_arrow(findings({"message_zh": "x"}), FINDINGS)
+    spoilt = made.set_column(12, "message_zh", pa.array([""]))
+    with pytest.raises(ValueError, match="message_zh"):
+        csv_bytes(spoilt)
+
+
+def test_a_version_too_long_for_the_footer_is_told() -> None:
+    made = to_arrow(findings({}), FINDINGS).replace_schema_metadata({"schema_version": "1.0.0-a-very-long-one"})
+    with pytest.raises(ValueError, match="footer"):
+        parquet_bytes(made)
+
+
 def test_booleans_are_words() -> None:
     made = to_arrow(county()["form_cells"], TABLES["form_cells"])
     assert {line.rsplit(b",", 1)[1] for line in csv_bytes(made).splitlines()[1:]} == {b"true", b"false"}

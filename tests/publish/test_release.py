@@ -18,7 +18,7 @@ import pytest
 from upath import UPath
 
 from pipelines.publish import release as release_module
-from pipelines.publish.changes import Change
+from pipelines.publish.changes import Change, changed_cells
 from pipelines.publish.history import HistoryError, read_history, read_latest
 from pipelines.publish.package import SUMS, build_package, sums_of
 from pipelines.publish.release import (
@@ -141,6 +141,12 @@ def test_a_body_that_joins_or_leaves_is_a_change_of_each_of_its_figures(tmp_path
     gone = [change for change in left.changes if change.body == f"{CODE}-D03"]
     assert {change.after for change in gone} == {None}
     assert len(gone) == 203
+
+
+def test_a_release_without_a_table_published_none_of_its_figures() -> None:
+    before = {name: data for name, data in built().items() if name != "data/indicators.parquet"}
+    (change,) = changed_cells(before, built())
+    assert change == Change(table="indicators", cell="documents", before=None, after="12.5")
 
 
 def test_going_back_to_earlier_data_moves_latest_and_is_recorded(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from pipelines.publish.package import SUMS, build_package, json_bytes, sums_of
 from pipelines.publish.tables import read_parquet
 from pipelines.publish.verify import check_files
 from pipelines.storage import sha256
+from schemas.descriptor import descriptor_problems
 from schemas.findings import Finding, load_kinds
 from tests.publish.county import YEAR, county, finding, form, region
 
@@ -197,6 +198,7 @@ CSV_DEFECTS: dict[str, Callable[[bytes], bytes]] = {
     "an empty required value": lambda data: data.replace(b"accepted", b"", 1),
     "a key used twice": lambda data: data.replace(b"511725-D02", b"511725-D01", 1),
     "a row too short": lambda data: data + b"511725,2023\r\n",
+    "bytes that are no text": lambda data: data.replace(b"accepted", b"acc\xffpted", 1),
     "another column name": lambda data: data.replace(b"name_zh", b"name", 1),
 }
 
@@ -223,6 +225,32 @@ def test_many_errors_of_one_file_are_cut_short(files: Files) -> None:
     data = files["data/body_cells.csv"].replace(b",given,", b",odd,")
     descriptor = json.loads(resealed(files, body_cells__csv=data)["datapackage.json"])
     assert len(check_csv(files | {"data/body_cells.csv": data}, descriptor)) == SHOWN
+
+
+STRANGE = {
+    "a constraint that is none": ("schema", "fields", 0, "constraints"),
+    "a delimiter of two letters": ("dialect", "delimiter"),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_strange_descriptor_of_another_version_is_a_finding(files: Files, strange: str) -> None:
+    values: dict[str, Any] = dict(zip(STRANGE, ({"minimum": "x"}, "ab"), strict=True))
+    descriptor = json.loads(files["datapackage.json"]) | {"version": "9.0.0"}
+    at: Any = next(resource for resource in descriptor["resources"] if resource["name"] == "bodies_csv")
+    *way, last = STRANGE[strange]
+    for step in way:
+        at = at[step]
+    at[last] = values[strange]
+    assert descriptor_problems(descriptor) == ()
+    assert kinds(check_csv(files, descriptor)) == {"csv_invalid"}
+
+
+def test_a_strangers_regular_expression_is_not_run(files: Files) -> None:
+    descriptor = json.loads(files["datapackage.json"]) | {"version": "9.0.0"}
+    for resource in descriptor["resources"]:
+        resource["schema"]["fields"][0].setdefault("constraints", {})["pattern"] = "(("
+    assert check_csv(files, descriptor) == ()
 
 
 def test_without_csv_files_there_is_nothing_to_ask(files: Files) -> None:

@@ -67,7 +67,7 @@ def test_money_is_exact(place: Path) -> None:
 
 def test_an_unknown_cell_names_near_ones(place: Path) -> None:
     with pytest.raises(TraceError, match=r"相近的有：.*requests\.received\.total"):
-        trace(place, "requests.recieved.total")
+        trace(place, "requests.received.totl")
     with pytest.raises(TraceError, match=r"form_cells\.csv"):
         trace(place, "?")
 

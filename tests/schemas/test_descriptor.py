@@ -111,6 +111,19 @@ def spoil_format(descriptor: dict[str, Any]) -> None:
     resource(descriptor, "body_cells")["schema"]["foreignKeys"][0]["reference"]["resource"] = "form_cells_csv"
 
 
+def spoil_field(descriptor: dict[str, Any]) -> None:
+    fields = resource(descriptor, "bodies")["schema"]["fields"]
+    fields.append(copy.deepcopy(fields[0]))
+
+
+def spoil_own_fields(descriptor: dict[str, Any]) -> None:
+    resource(descriptor, "body_cells")["schema"]["foreignKeys"][0]["fields"] = ["nothing"]
+
+
+def spoil_target_fields(descriptor: dict[str, Any]) -> None:
+    resource(descriptor, "body_cells")["schema"]["foreignKeys"][0]["reference"]["fields"] = ["nothing"]
+
+
 def spoil_twice(descriptor: dict[str, Any]) -> None:
     descriptor["resources"].append(copy.deepcopy(descriptor["resources"][0]))
 
@@ -134,6 +147,10 @@ def spoil_twice(descriptor: dict[str, Any]) -> None:
         (lambda d: resource(d, "bodies").update(schema="schema.json"), "a schema of its own"),
         (spoil_target, "'nowhere', which is no resource"),
         (spoil_format, "the other format"),
+        (lambda d: resource(d, "bodies_csv").update(encoding="gbk"), "expected utf-8"),
+        (spoil_field, "bodies: a field is named twice"),
+        (spoil_own_fields, "names no fields of the table"),
+        (spoil_target_fields, "no fields of form_cells"),
         (spoil_twin, "the CSV twin indicators_csv is missing"),
         (spoil_twice, "used twice"),
         (spoil_schema, "primaryKey is None"),
