@@ -14,6 +14,8 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +74,22 @@ class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool
 
 
+@cache
 def builder_key() -> str:
-    """The hash of this program as far as pages depend on it: the portal's code, templates, styles, and the schemas."""
-    folders = (HERE, HERE.parents[2] / "schemas")
-    paths = sorted(
+    """The hash of this program as far as pages depend on it: the code and templates of this wing, the schemas, and the
+    versions of the libraries that write pages and workbooks. Taken once a process, as the code is.
+    """
+    project = HERE.parents[2]
+    folders = (HERE.parent, project / "schemas")
+    paths = [
         path
         for folder in folders
         for path in folder.rglob("*")
-        if path.suffix in {".py", ".html", ".css", ".js", ".toml", ".txt", ".svg"} and "__pycache__" not in path.parts
-    )
-    lines = [f"{sha256(path.read_bytes())}  {path.relative_to(HERE.parents[2]).as_posix()}\n" for path in paths]
+        if path.suffix in {".py", ".html", ".css", ".js", ".toml", ".txt"} and "__pycache__" not in path.parts
+    ]
+    paths.append(project / "pipelines" / "layout.py")
+    lines = [f"{sha256(path.read_bytes())}  {path.relative_to(project).as_posix()}\n" for path in sorted(paths)]
+    lines += [f"{name} {version(name)}\n" for name in ("jinja2", "xlsxwriter")]
     return sha256("".join(lines).encode())
 
 
