@@ -9,6 +9,7 @@ file, or a run that failed.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -274,6 +275,8 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
     if outcome.status in ("published", "nothing_new"):
         said = ("已发布", "Published") if outcome.status == "published" else ("没有变化，未发布新版本", "Nothing new")
         click.echo(f"{said[0]}：{outcome.path}  {said[1]}: release {outcome.release}")
+        if job == "annual_report":
+            click.echo("查看门户：gongkai portal  See the portal: gongkai portal")
         return
     stopped = outcome.status == "stopped"
     click.echo("没有发布，原因如下： Not published, because:" if stopped else "运行失败： The run failed:", err=True)
@@ -419,6 +422,30 @@ def trace(release: str, cell: str) -> None:
     for row in found.rows:
         place = f"{row.file_sha256[:16]}\t{row.address or ''}"
         click.echo(f"{row.body}\t{row.name}\t{number_text(row.value)}\t{row.raw or ''}\t{place}")
+
+
+@main.command(epilog=_examples("gongkai portal", "gongkai portal --port 8001 --out out"))
+@click.option("--host", default="127.0.0.1", show_default=True, help="地址 / address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=int, help="端口 / port.")
+@click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
+def portal(host: str, port: int, out: str | None) -> None:
+    """在本机打开开放数据门户。Serve the published portal site on this machine."""
+    from pipelines.publish.serve import make_server
+    from pipelines.storage import local, portal_path
+
+    folder = local(portal_path(_settings(out=out).out))
+    if folder is None or not (folder / "index.html").is_file():
+        fail(
+            f"“{folder}”里还没有门户网站，请先运行 gongkai run。",
+            f"There is no portal at {str(folder)!r} yet; run gongkai run first.",
+        )
+    try:
+        server = make_server(folder, host, port)
+    except OSError as error:
+        fail(f"端口 {port} 不能用，请换一个。", f"Port {port} cannot be used ({error.strerror}); choose another.")
+    click.echo(f"http://{host}:{server.server_address[1]}/  （按 Ctrl+C 结束 / stop with Ctrl+C）")
+    with server, contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 @main.command(epilog=_examples("gongkai ui", "gongkai ui --port 3001"))

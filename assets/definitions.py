@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets import aggregation, feedback, intake, publication, validation
+from assets import aggregation, dissemination, feedback, intake, publication, validation
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.resources import Workspace
 from pipelines.settings import load_settings
@@ -33,11 +33,15 @@ publish = dg.define_asset_job(
 )
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication]),
+    assets=dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination]),
     jobs=[annual_report, check_only, publish],
     resources={
         "workspace": Workspace(
-            data=settings.data, out=settings.out, regions=settings.regions, workers=settings.workers
+            data=settings.data,
+            out=settings.out,
+            regions=settings.regions,
+            workers=settings.workers,
+            base_url=settings.base_url,
         ),
         "parquet": ParquetIOManager(tables),
         "readings": ReadingsIOManager(tables),

@@ -38,6 +38,7 @@ class Workspace(dg.ConfigurableResource[Any]):
     out: str
     regions: str
     workers: int = 1
+    base_url: str = ""
 
     def partition(self, context: dg.AssetExecutionContext) -> Partition:
         """What is declared about the partition that ``context`` runs."""

@@ -90,6 +90,21 @@ def published_path(out: Place, region: str, year: int) -> UPath:
     return place(out) / _part(region) / str(year)
 
 
+def report_path(out: Place, region: str, year: int) -> UPath:
+    """The official annual report made from the newest release: ``OUT/<region>/<year>/report``."""
+    return published_path(out, region, year) / "report"
+
+
+def catalogue_path(out: Place, region: str, year: int) -> UPath:
+    """The records that portals harvest, of the newest release: ``OUT/<region>/<year>/catalogue``."""
+    return published_path(out, region, year) / "catalogue"
+
+
+def portal_path(out: Place) -> UPath:
+    """The portal site of everything published: ``OUT/portal``."""
+    return place(out) / "portal"
+
+
 def releases_path(out: Place, region: str, year: int) -> UPath:
     """The immutable releases: ``OUT/<region>/<year>/releases``, one folder per id."""
     return published_path(out, region, year) / "releases"

@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 import pytest
 
-from assets import aggregation, feedback, intake, publication, validation
+from assets import aggregation, dissemination, feedback, intake, publication, validation
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.partitions import partition_key
 from assets.resources import Workspace
@@ -26,7 +26,7 @@ from tests.facts import FORM, REGION, REGIONS
 YEAR = 2023
 GOOD = "报表.xlsx"  # not the name that the broken ones have
 CODES = ("511725-D01", "511725-D05", "511725-T01", "511725-D06")
-ASSETS = dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication])
+ASSETS = dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination])
 
 
 @cache
