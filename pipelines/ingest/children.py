@@ -200,6 +200,7 @@ class Fork(Child):
             quiet = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):
                 os.dup2(quiet, descriptor)
+            sys.stdout = sys.stderr = os.fdopen(quiet, "w")
             confine(self.limits)
             for frame in replies(job, self._work, self.limits):
                 write_all(writing, frame)

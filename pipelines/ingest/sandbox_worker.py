@@ -6,6 +6,7 @@ Belongs here: what happens inside the child. Does not belong here: starting, wai
 
 from __future__ import annotations
 
+import faulthandler
 import math
 import os
 import resource
@@ -55,6 +56,7 @@ def confine(limits: Limits) -> None:
         resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
     for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    faulthandler.disable()  # a crash is answered from outside, and not on somebody's terminal
 
 
 def _occupied() -> int:
@@ -136,10 +138,10 @@ def replies(job: Job, work: Work, limits: Limits) -> Iterator[bytes]:
             frame = pack_reply((read,), number < len(files), spent or _heavy(limits))
         except (UnicodeEncodeError, MemoryError):
             finding = decline("reader_fault", name, what="文字无法传递", what_en="its text cannot be passed on").finding
-            frame = pack_reply((failed(name, read.sha256, finding),), number < len(files), True)
+            frame = pack_reply((failed(name, sha256(data).hexdigest(), finding),), number < len(files), True)
         if len(frame) > limits.output_bytes:
             finding = resource_limit(name, "结果过大", "the result is too large")
-            frame = pack_reply((failed(name, read.sha256, finding),), number < len(files), True)
+            frame = pack_reply((failed(name, sha256(data).hexdigest(), finding),), number < len(files), True)
         _stop_clocks()
         yield frame
 

@@ -1,0 +1,206 @@
+"""Workbooks: exact numbers, addresses, merged cells, our own marks, formulas without a result."""
+
+from __future__ import annotations
+
+import datetime
+import io
+
+import openpyxl
+import pytest
+import xlsxwriter
+
+from pipelines.ingest.declined import Declined
+from pipelines.ingest.document import Grid, TextCell
+from pipelines.ingest.readers import legacy
+from pipelines.ingest.readers.opening import open_document
+from pipelines.ingest.readers.sheet import column_name, number_text
+from pipelines.layout import MARK_SHEET
+from tests.ingest import hostile, writers
+
+
+def written(fill) -> bytes:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        fill(book)
+    return out.getvalue()
+
+
+def cells(data: bytes, name: str = "x.xlsx") -> dict[str, TextCell]:
+    return {
+        cell.at: cell
+        for item in open_document(data, name).items
+        if isinstance(item, Grid)
+        for cell in item.cells
+        if cell.text
+    }
+
+
+def values(book):
+    sheet = book.add_worksheet("统计表")
+    sheet.write_number("B2", 3135.6)
+    sheet.write_number("B3", 101)
+    sheet.write_number("B4", 0.1 + 0.2)
+    sheet.write_number("B5", 12345678901234)
+    sheet.write_number("B6", 1e15)
+    sheet.write_string("B7", "0101")
+    sheet.write_string("B8", " 43.788万元 ")
+    sheet.write_datetime("B9", datetime.date(2023, 12, 31), book.add_format({"num_format": "yyyy-mm-dd"}))
+    sheet.write_boolean("B10", True)
+    sheet.write_number("B11", -2)
+
+
+def test_numbers_are_exact_and_text_stays_text():
+    found = cells(written(values))
+    shown = {at.removeprefix("统计表!"): (cell.text, cell.number) for at, cell in found.items()}
+    assert shown == {
+        "B2": ("3135.6", "3135.6"),
+        "B3": ("101", "101"),
+        "B4": ("0.3", "0.3"),  # as the spreadsheet program itself stores and shows it
+        "B5": ("12345678901234", "12345678901234"),
+        "B6": ("1000000000000000", "1000000000000000"),
+        "B7": ("0101", ""),
+        "B8": (" 43.788万元 ", ""),
+        "B9": ("2023-12-31", ""),
+        "B10": ("TRUE", ""),
+        "B11": ("-2", "-2"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1, "0.1"), (59237.2449, "59237.2449"), (1e22, "1" + "0" * 22), (-0.5, "-0.5"), (1e-05, "0.00001"), (7, "7")],
+)
+def test_numbers_as_text(value, text):
+    assert number_text(value) == text
+
+
+def test_column_names():
+    assert [column_name(n) for n in (0, 25, 26, 701, 702, 16383)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
+
+
+def test_a_formula_without_a_result_is_told_from_one_with_a_result_and_from_a_blank():
+    def fill(book):
+        sheet = book.add_worksheet("统计表")
+        sheet.write("A1", "总计")
+        sheet.write_formula("B1", "=SUM(C1:D1)", None, "")
+        sheet.write_formula("C1", "=1+2", None, 3)
+        sheet.write_formula("D1", "=1/0", None, "#DIV/0!")
+        sheet.write("F1", "末")
+
+    found = cells(written(fill))
+    assert (found["统计表!B1"].formula, found["统计表!B1"].text) == (True, "=SUM(C1:D1)")
+    assert (found["统计表!C1"].formula, found["统计表!C1"].number) == (False, "3")
+    assert (found["统计表!D1"].formula, found["统计表!D1"].text) == (False, "#DIV/0!")
+    assert "统计表!E1" not in found
+
+
+def test_a_workbook_written_by_a_program_that_computes_nothing():
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "统计表"
+    sheet["A1"], sheet["B1"], sheet["C1"] = 4, 5, "=A1+B1"
+    out = io.BytesIO()
+    book.save(out)
+    found = cells(out.getvalue())
+    assert found["统计表!C1"].formula
+    assert found["统计表!A1"].number == "4"
+
+
+def test_our_own_marks_are_read_and_their_sheet_is_no_grid():
+    def fill(book):
+        book.add_worksheet("统计表").write("A1", "规章")
+        marks = book.add_worksheet(MARK_SHEET)
+        for row, (mark, value) in enumerate([("product", "gongkai-return"), ("year", 2023), ("body", "511725-D01")]):
+            marks.write(row, 0, mark)
+            marks.write(row, 1, value)
+        marks.very_hidden()
+
+    document = open_document(written(fill), "x.xlsx")
+    assert document.marks == {"product": "gongkai-return", "year": "2023", "body": "511725-D01"}
+    assert [item.title for item in document.items if isinstance(item, Grid)] == ["统计表"]
+
+
+def test_hidden_sheets_say_nothing():
+    def fill(book):
+        book.add_worksheet("统计表").write("A1", "规章")
+        hidden = book.add_worksheet("去年")
+        hidden.write("A1", 99)
+        hidden.hide()
+
+    assert list(cells(written(fill))) == ["统计表!A1"]
+
+
+def test_blank_cells_inside_exist_and_a_merged_blank_at_the_edge_too():
+    def fill(book):
+        sheet = book.add_worksheet("统计表")
+        sheet.merge_range("B2:D2", "标题")
+        sheet.write("B3", "甲")
+        sheet.write("D3", 1)
+
+    (grid,) = open_document(written(fill), "x.xlsx").items
+    assert isinstance(grid, Grid)
+    filled = grid.filled()
+    assert [filled[0, n].text for n in range(3)] == ["标题"] * 3
+    assert [filled[1, n].text for n in range(3)] == ["甲", "", "1"]
+    assert filled[1, 1].at == "统计表!C3"
+
+
+def test_macros_are_neither_run_nor_a_reason_to_refuse():
+    data = hostile.with_part(hostile.xlsx(), "xl/vbaProject.bin", lambda _: b"\xcc\x61 Sub AutoOpen()")
+    assert open_document(data, "x.xlsm") == open_document(hostile.xlsx(), "x.xlsx")
+
+
+def test_rows_formatted_far_down_cost_nothing():
+    rows = '<row r="1"><c r="A1"><v>1</v></c></row>' + "".join(
+        f'<row r="{n}"><c r="A{n}" s="0"/></row>' for n in range(2, 30_000)
+    )
+    data = hostile.with_part(hostile.xlsx(), hostile.SHEET, lambda part: hostile._sheet_data(part, rows))
+    (grid,) = open_document(data, "x.xlsx").items
+    assert isinstance(grid, Grid)
+    assert grid.rows == 1
+
+
+def test_an_ods_keeps_merged_cells_repeats_and_written_numbers():
+    rows = (
+        '<table:table-row><table:table-cell table:number-columns-spanned="3" table:number-rows-spanned="2">'
+        "<text:p>甲<text:s/>乙</text:p></table:table-cell>"
+        '<table:covered-table-cell table:number-columns-repeated="2"/></table:table-row>'
+        '<table:table-row table:number-rows-repeated="1"/>'
+        '<table:table-row><table:table-cell office:value-type="float" office:value="3135.60" '
+        'table:number-columns-repeated="2"><text:p>3,136</text:p></table:table-cell>'
+        '<table:table-cell table:formula="of:=[.A1]"/></table:table-row>'
+        '<table:table-row table:number-rows-repeated="1048000"><table:table-cell/></table:table-row>'
+    )
+    (grid,) = open_document(hostile.ods(rows), "x.ods").items
+    assert isinstance(grid, Grid)
+    assert (grid.rows, grid.columns) == (3, 3)
+    first, *rest = grid.cells
+    assert (first.text, first.rows, first.columns) == ("甲 乙", 2, 3)
+    assert [(cell.text, cell.number, cell.formula, cell.at) for cell in rest] == [
+        ("3135.60", "3135.60", False, "统计表!A3"),
+        ("3135.60", "3135.60", False, "统计表!B3"),
+        ("=[.A1]", "", True, "统计表!C3"),
+    ]
+
+
+SPREADSHEET_2003 = """<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">
+<Worksheet ss:Name="统计表"><Table><Row><Cell><Data ss:Type="String">规章</Data></Cell>
+<Cell><Data ss:Type="Number">3135.6</Data></Cell></Row></Table></Worksheet></Workbook>"""
+
+
+def test_a_spreadsheet_of_2003_goes_through_libreoffice():
+    if writers.office() is None:
+        pytest.skip("LibreOffice is not installed")
+    found = cells(SPREADSHEET_2003.encode(), "x.xls")
+    assert {at: cell.text for at, cell in found.items()} == {"统计表!A1": "规章", "统计表!B1": "3135.6"}
+
+
+def test_without_libreoffice_the_finding_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(legacy, "program", lambda: None)
+    with pytest.raises(Declined) as caught:
+        open_document(b"{\\rtf1 hello}", "报告.rtf")
+    finding = caught.value.finding
+    assert finding.rule == "needs_libreoffice"
+    assert "apt install libreoffice" in finding.message_zh
+    assert "docx" in finding.message_zh
