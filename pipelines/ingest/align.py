@@ -117,12 +117,15 @@ def _by_loose_labels(
     table in front of all records.
 
     Any other succession (records first, a label without a record, some labels gone) leaves it open which record a label
-    belongs to. ``beside``: the labels stand over one line of figures, so only all of them together tell anything.
+    belongs to. Nor does a text tell anything in which other labels stand on the line of their figures: there a label
+    alone has none. ``beside``: the labels stand over one line of figures, so only all of them together tell anything.
     """
     found: dict[int, int] = {}
     taken = set(placed.values())
     labels: list[int] = []
     several = beside
+    if not cut.streamed and any(cut.records[n].grid < 0 for n in placed):
+        return {}
     for n, record in enumerate(cut.records):
         if n in placed:
             if labels:

@@ -262,7 +262,7 @@ def _instances(cut: Cut) -> list[Cut]:
         if record.row is not None:
             seen.add(record.row)
         parts[-1].append(record)
-    return [Cut(tuple(part), cut.vague) for part in parts]
+    return [Cut(tuple(part), cut.vague, cut.streamed) for part in parts]
 
 
 def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Desk) -> Reading:

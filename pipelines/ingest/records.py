@@ -43,11 +43,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Cut(msgspec.Struct, frozen=True):
     """All records of a table in reading order.
 
-    ``vague``: an empty cell leaves no trace in such text, so a count of figures may deceive.
+    ``streamed``: cut by labels, not by lines. ``vague``: an empty cell leaves no trace in such text, so a count of figures may deceive.
     """
 
     records: tuple[Record, ...]
     vague: bool = False
+    streamed: bool = False
 
 
 class _Cutter:
@@ -139,8 +140,8 @@ class _Cutter:
         self.before.clear()
         self.texts.clear()
 
-    def done(self, vague: bool = False) -> Cut:
-        return Cut(tuple(self.records), vague)
+    def done(self, *, vague: bool = False, streamed: bool = False) -> Cut:
+        return Cut(tuple(self.records), vague, streamed)
 
 
 def by_lines(lines: Iterable[Line], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:
@@ -258,7 +259,7 @@ def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan], v
             if len(cutter.before) > known:  # the pieces so far spell a row's label: figures may follow directly
                 row, label = cutter.before.pop(), slot.text
     close(None)
-    return cutter.done(vague)
+    return cutter.done(vague=vague, streamed=True)
 
 
 def _chopped(slots: list[Slot], widths: tuple[int, ...]) -> list[list[Slot]]:

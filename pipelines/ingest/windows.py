@@ -57,11 +57,17 @@ class Patterns(msgspec.Struct, frozen=True):
     behind: int | None = None
     before_end: int | None = None
 
+    def in_grid(self, run: Run) -> int | None:
+        """The slot at the grid column where the table's figures begin, where that is known."""
+        if self.column is None or not run.drawn:
+            return None
+        return next((n for n, slot in enumerate(run.slots) if slot.column == self.column), None)
+
     def at(self, run: Run, width: int) -> list[int | None]:
         """The begin that each known pattern gives for a run; None where it gives none."""
         found: list[int | None] = []
         if self.column is not None and run.drawn:
-            found.append(next((n for n, slot in enumerate(run.slots) if slot.column == self.column), None))
+            found.append(self.in_grid(run))
         if self.behind is not None and run.straight:
             found.append(self.behind)
         if self.before_end is not None:
@@ -101,19 +107,20 @@ def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tup
     windows = {start: run.slots[start : start + row.width] for start in starts}
     if run.numbers in (0, row.width):
         return windows[starts[0]]  # all blank, or all given: every window says the same
-    told = patterns.at(run, row.width) or [
-        start for start in (borrowed.behind,) if start is not None and run.straight
-    ]
+    if not run.straight:
+        # With its own label lost, a slot in front may be that label or a blank: only true grid columns tell.
+        start = patterns.in_grid(run)
+        return windows.get(start) if start is not None else None
+    own = patterns.at(run, row.width)
+    told = own or [start for start in (borrowed.behind,) if start is not None]
     if told:
-        if len(set(told)) == 1 and told[0] in windows:
-            chosen = windows[told[0]]
-            return chosen if len(patterns.at(run, row.width)) > 1 or not _shifted(chosen, row) else None
-        return None
+        chosen = windows.get(told[0]) if told[0] is not None and len(set(told)) == 1 else None
+        return chosen if chosen is not None and (len(own) > 1 or not _shifted(chosen, row)) else None
     if len(windows) == 1:
         chosen = windows[starts[0]]
         return None if _shifted(chosen, row) else chosen
     balanced = [window for window in windows.values() if _balance(_values(window, row), row)]
-    return balanced[0] if len(balanced) == 1 and _total_given(balanced[0], row) else None
+    return balanced[0] if len(balanced) == 1 and _total(balanced[0], row) else None
 
 
 def _values(window: Sequence[Slot], row: RowPlan) -> list[Decimal | None]:
@@ -123,8 +130,9 @@ def _values(window: Sequence[Slot], row: RowPlan) -> list[Decimal | None]:
     ]
 
 
-def _total_given(window: Sequence[Slot], row: RowPlan) -> bool:
-    return row.total >= 0 and _values(window, row)[row.total] is not None
+def _total(window: Sequence[Slot], row: RowPlan) -> Decimal:
+    """The row's total; 0 where there is none, and a total of 0 proves nothing about the places of zeros."""
+    return (_values(window, row)[row.total] or Decimal(0)) if row.total >= 0 else Decimal(0)
 
 
 def _balance(values: Sequence[Decimal | None], row: RowPlan) -> bool:
