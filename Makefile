@@ -21,7 +21,7 @@ LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run ui setup-dev test check format soak system lock clean
+.PHONY: help run ui setup-dev test check format soak mutation system lock clean
 
 help: ## list what can be done
 	@echo "Gongkai (公开): make TARGET"
@@ -37,12 +37,16 @@ ui: $(VENV)/.stamp-run ## open Dagster in the browser
 
 setup-dev: $(VENV)/.stamp-dev ## install what development and the tests need
 
-test: setup-dev ## every check, then every test
+test: setup-dev ## every check, then every test, then a sample of mutants
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 --dist loadfile $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m tests.mutation)
 
 soak: setup-dev ## the long tests that `make test` leaves out
 	$(BIN)/python -m pytest -m soak $(ARGS)
+
+mutation: setup-dev ## every mutant of rules, matcher and localiser (takes long)
+	$(BIN)/python -m tests.mutation --all $(ARGS)
 
 check: setup-dev ## style, types, import contracts, dependencies, spelling
 	$(BIN)/ruff check
