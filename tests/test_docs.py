@@ -1,0 +1,297 @@
+"""The documentation says what is so: commands, targets, links, places, numbers, settings. Each check is seen to fire.
+
+A check is a function from a document's text to problems, one line each. Real documents give none.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from gongkai import main
+from pipelines.aggregate.gate import CHECKS as GATE_CHECKS
+from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
+from pipelines.regions import load_region
+from tests.facts import FORM, REGION, REGIONS, RULES
+
+ROOT = Path(__file__).resolve().parents[1]
+ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
+DOCUMENTS = [ENGLISH, CHINESE, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+DOCUMENTS += [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))]
+Check = Callable[[str], list[str]]
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def shell_lines(text: str) -> list[str]:
+    """The commands of the ```sh blocks of a document."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def spans(text: str) -> list[str]:
+    """The pieces of a document's sentences that are set as code."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+# --- commands -----------------------------------------------------------------------------------------------
+
+
+def command_problem(line: str, whole: bool) -> str:
+    """What is wrong with a ``gongkai`` command line; ``whole``: it can be typed as it stands, nothing is left out."""
+    _, *words = shlex.split(line, comments=True)
+    front = click.Context(main, info_name="gongkai")
+    if not words:
+        return ""
+    command = main.get_command(front, words[0])
+    if command is None:
+        return f"no such command: {line}"
+    if not whole:
+        known = {name for each in command.get_params(front) for name in each.opts}
+        unknown = [word for word in words[1:] if word.startswith("-") and word not in known]
+        return f"no such option {unknown[0]}: {line}" if unknown else ""
+    try:
+        command.make_context(words[0], words[1:], parent=front)
+    except click.ClickException as error:
+        return f"{error.format_message()}: {line}"
+    except click.exceptions.Exit:
+        pass  # --help and the like
+    return ""
+
+
+def commands(text: str) -> list[str]:
+    typed = [command_problem(line, True) for line in shell_lines(text) if line.startswith("gongkai ")]
+    named = [command_problem(span, False) for span in spans(text) if re.match(r"gongkai( |$)", span)]
+    return [problem for problem in typed + named if problem]
+
+
+def targets(text: str) -> list[str]:
+    makefile = text_of("Makefile")
+    known = set(re.findall(r"^([a-z-]+):(?!=)", makefile, re.MULTILINE))
+    lines = [line for line in (*shell_lines(text), *spans(text)) if re.match(r"make( |$)", line)]
+    named = [word for line in lines for word in shlex.split(line, comments=True)[1:]]
+    settings = set(re.findall(r"^([A-Z_]+) *[?:]?=", makefile, re.MULTILINE))
+    unknown = [word for word in named if "=" not in word and word not in known]
+    unknown += [word for word in named if "=" in word and word.split("=")[0] not in settings]
+    return [f"no such target: make {word}" for word in unknown]
+
+
+# --- places -------------------------------------------------------------------------------------------------
+
+# Written by people or programs at work, so absent from the source.
+AT_WORK = re.compile(r"^(?:data|out|DATA|OUT|\.venv|regions/\d+/\d+/decisions\.toml)(?:/|$)|[<>*{}…]|^https?:")
+SOURCE = re.compile(r"^[\w./-]+(?:\.py|\.toml|\.csv|\.md|\.html|\.txt|/)$")
+
+
+@cache
+def source_paths() -> frozenset[str]:
+    """Every file and folder of the source, with each of its endings: `ingest/read.py` as well as the whole path."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    names = listed.stdout.splitlines() if listed.returncode == 0 else []
+    if not names:  # not a clone
+        names = [
+            str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts
+        ]
+    whole = {str(path) for name in names for path in (Path(name), *Path(name).parents)} - {"."}
+    return frozenset("/".join(Path(path).parts[at:]) for path in whole for at in range(len(Path(path).parts)))
+
+
+def links(text: str) -> list[str]:
+    found = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    return [f"no such file: {link}" for link in found if not re.match(r"\w+:", link) and not (ROOT / link).exists()]
+
+
+def places(text: str) -> list[str]:
+    named = [span for span in spans(text) if SOURCE.match(span) and not AT_WORK.search(span)]
+    return [f"no such place: {name}" for name in named if name.rstrip("/") not in source_paths()]
+
+
+# --- numbers ------------------------------------------------------------------------------------------------
+
+WORDS = {word: n for n, word in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven"))}
+FAMILIES = Counter(rule.family for rule in RULES.rules)
+BODIES = len(load_region(REGIONS, REGION).bodies)
+NUMBERS: dict[str, int] = {
+    r"(\w+) (?:published )?(?:cells|figures)(?= [x(]|[,.:]|$| and|\))": len(FORM.cells),
+    r"(\w+) rules\b": len(RULES.rules),
+    r"(\d+) 格": len(FORM.cells),
+    r"(\d+) 条规则": len(RULES.rules),
+    r"(\w+) row totals": FAMILIES["row_total"],
+    r"(\w+) outcome sums": FAMILIES["outcome_sum"],
+    r"(\w+) balances": FAMILIES["balance"],
+    r"(\w+) warnings": sum(rule.severity == "warning" for rule in RULES.rules),
+    r"(\w+) bodies": BODIES,
+    r"全部 (\d+) 个单位": BODIES,
+    r"(\w+) blocking checks,": len(GATE_CHECKS),
+    r"(\w+) blocking checks on the built bytes": len(PACKAGE_CHECKS),
+}
+
+
+def numbers(text: str) -> list[str]:
+    found = []
+    for pattern, real in NUMBERS.items():
+        for match in re.finditer(pattern, text, re.MULTILINE):
+            said = WORDS.get(match[1].lower(), int(match[1]) if match[1].isdecimal() else None)
+            if said is not None and said != real:
+                found.append(f"“{match[0]}”: there are {real}")
+    return found
+
+
+# --- settings and languages ---------------------------------------------------------------------------------
+
+
+@cache
+def reached_modules() -> frozenset[Path]:
+    """The project's modules that the front door or the assets reach by imports, wherever an import stands."""
+    reached: set[Path] = set()
+    waiting = [ROOT / "gongkai.py", *sorted((ROOT / "assets").glob("*.py"))]
+    while waiting:
+        path = waiting.pop()
+        if path in reached:
+            continue
+        reached.add(path)
+        names: list[str] = []
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            place = ROOT / Path(*name.split("."))
+            waiting += [each for each in (place.with_suffix(".py"), place / "__init__.py") if each.is_file()]
+    return frozenset(reached)
+
+
+def settings_in(sources: Iterable[str]) -> set[str]:
+    return {name for source in sources for name in re.findall(r"\bGONGKAI_[A-Z_]+\b", source)}
+
+
+def settings(text: str) -> list[str]:
+    read, documented = settings_in(path.read_text(encoding="utf-8") for path in reached_modules()), settings_in([text])
+    return [f"not documented: {name}" for name in sorted(read - documented)] + [
+        f"documented but never read: {name}" for name in sorted(documented - read)
+    ]
+
+
+def all_commands(text: str) -> list[str]:
+    return [f"not mentioned: gongkai {name}" for name in main.commands if not re.search(rf"gongkai {name}\b", text)]
+
+
+def outline(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Of each section its level and what is typed there: command, subcommand and options, without names of files."""
+    levels, block = [""], ""
+    typed: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if line.startswith("```"):
+            block = "" if block else line
+        elif block == "```sh" and line.strip() and not line.startswith("#"):
+            words = shlex.split(line, comments=True)
+            typed[-1].append(" ".join([*words[:2], *(word for word in words[2:] if word.startswith("-"))]))
+        elif not block and (heading := re.match(r"#+(?= )", line)):
+            levels.append(heading[0])
+            typed.append([])
+    return [(level, tuple(lines)) for level, lines in zip(levels, typed, strict=True)]
+
+
+def sections(text: str, other: str | None = None) -> list[str]:
+    """How the sections of one README differ from the other's."""
+    mine, theirs = outline(text), outline(text_of(ENGLISH) if other is None else other)
+    if [level for level, _ in mine] != [level for level, _ in theirs]:
+        return [f"other sections: {[level for level, _ in mine]} beside {[level for level, _ in theirs]}"]
+    return [f"other commands: {a} beside {b}" for (_, a), (_, b) in zip(mine, theirs, strict=True) if a != b]
+
+
+# --- the checks ---------------------------------------------------------------------------------------------
+
+EVERYWHERE: list[Check] = [commands, targets, links, places, numbers]
+IN_BOTH: list[Check] = [settings, all_commands, sections]
+
+
+@pytest.mark.parametrize("check", EVERYWHERE, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_the_documents_say_is_so(name: str, check: Check) -> None:
+    assert check(text_of(name)) == []
+
+
+@pytest.mark.parametrize("check", IN_BOTH, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", [ENGLISH, CHINESE])
+def test_both_readmes_tell_the_whole(name: str, check: Check) -> None:
+    assert check(text_of(name)) == []
+
+
+PLANTED: list[tuple[Check, str, str, str]] = [
+    (commands, "gongkai run --region 511725 --year 2023", "gongkai run --region 511725", "Missing option '--year'"),
+    (commands, "gongkai run --region", "gongkai run --county", "No such option"),
+    (commands, "--year 2023", "--year soon", "not a valid integer"),
+    (commands, "gongkai check return.xlsx ", "gongkai examine return.xlsx ", "no such command"),
+    (commands, "`gongkai extract FILE`", "`gongkai extract FILE --verbatim`", "no such option --verbatim"),
+    (commands, "`gongkai extract FILE`", "`gongkai reed FILE`", "no such command"),
+    (targets, "make test ", "make tests ", "make tests"),
+    (targets, "`make help`", "`make halp`", "make halp"),
+    (targets, "`make help`", "`make help REGOIN=1`", "REGOIN"),
+    (links, "(CONTRIBUTING.md)", "(docs/CONTRIBUTING.md)", "docs/CONTRIBUTING.md"),
+    (places, "`schemas/`", "`schemata/`", "schemata/"),
+    (places, "`gongkai.py`", "`gongkai_cli.py`", "gongkai_cli.py"),
+    (numbers, "203 cells x 59 rules", "204 cells x 59 rules", "there are 203"),
+    (numbers, "203 cells x 59 rules", "203 cells x 58 rules", "there are 59"),
+    (settings, "`GONGKAI_WORKERS`", "`GONGKAI_WORKER`", "not documented: GONGKAI_WORKERS"),
+    (settings, "`GONGKAI_WORKERS`", "`GONGKAI_WORKERS`, `GONGKAI_SPEED`", "never read: GONGKAI_SPEED"),
+    (all_commands, "gongkai trace", "gongkai verify", "gongkai trace"),
+    (sections, "## Start", "### Start", "other sections"),
+    (sections, "\ngongkai verify", "\n# gongkai verify", "other commands"),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "old", "new", "problem"), PLANTED, ids=[f"{each[0].__name__}-{each[2]}" for each in PLANTED]
+)
+def test_a_planted_defect_is_seen(check: Check, old: str, new: str, problem: str) -> None:
+    text = text_of(ENGLISH)
+    assert old in text
+    assert any(problem in found for found in check(text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("document", "old", "new", "real"),
+    [
+        ("ARCHITECTURE.md", "28 row totals", "27 row totals", 28),
+        ("ARCHITECTURE.md", "7 outcome sums", "8 outcome sums", 7),
+        ("ARCHITECTURE.md", "7 balances", "6 balances", 7),
+        ("ARCHITECTURE.md", "five blocking checks,", "four blocking checks,", 5),
+        ("ARCHITECTURE.md", "six blocking checks on", "7 blocking checks on", 6),
+        ("ARCHITECTURE.md", "11 warnings", "12 warnings", 11),
+        ("CHANGELOG.md", "66 bodies", "65 bodies", 66),
+        (CHINESE, "203 格", "202 格", 203),
+        (CHINESE, "59 条规则", "60 条规则", 59),
+    ],
+)
+def test_a_planted_number_is_seen(document: str, old: str, new: str, real: int) -> None:
+    text = text_of(document)
+    assert old in text
+    assert any(f"there are {real}" in problem for problem in numbers(text.replace(old, new)))
+
+
+def test_every_kind_of_number_is_stated_somewhere() -> None:
+    said = "\n".join(map(text_of, DOCUMENTS))
+    for pattern in NUMBERS:
+        assert re.search(pattern, said, re.MULTILINE), pattern
+
+
+def test_the_examples_of_every_command_can_be_typed() -> None:
+    for name, command in main.commands.items():
+        lines = [line.strip() for line in (command.epilog or "").splitlines() if line.strip().startswith("gongkai ")]
+        assert lines, f"gongkai {name} has no example"
+        assert [command_problem(line, True) for line in lines] == [""] * len(lines)
