@@ -25,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     file_bytes: int = 48 * MIB
     memory_bytes: int = 512 * MIB
     cpu_seconds: int = 4
-    wall_seconds: int = 20
+    wall_seconds: int = 30
     office_seconds: int = 60
     output_bytes: int = 16 * MIB
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -44,9 +45,9 @@ def _twin(model: type[msgspec.Struct], name: str, replaced: dict[str, Any]) -> t
 
 
 _Finding = _twin(Finding, "WireFinding", dict.fromkeys(_EITHER, _Tagged | None))
-_Read = _twin(ReadFile, "WireReadFile", {"problems": tuple[_Finding, ...]})
+_Read = _twin(ReadFile, "WireReadFile", {"problems": GenericAlias(tuple, (_Finding, ...))})
 # (one or more read files, whether more replies to this job follow, whether the process should be replaced)
-_Reply = tuple[tuple[_Read, ...], bool, bool]  # type: ignore[valid-type]
+_Reply = GenericAlias(tuple, (GenericAlias(tuple, (_Read, ...)), bool, bool))
 _encode = msgspec.msgpack.Encoder().encode
 _decode_reply = msgspec.msgpack.Decoder(_Reply).decode
 _decode_job: Callable[[bytes], Job] = msgspec.msgpack.Decoder(Job).decode

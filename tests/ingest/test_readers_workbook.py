@@ -9,9 +9,7 @@ import openpyxl
 import pytest
 import xlsxwriter
 
-from pipelines.ingest.declined import Declined
 from pipelines.ingest.document import Grid, TextCell
-from pipelines.ingest.readers import legacy
 from pipelines.ingest.readers.opening import open_document
 from pipelines.ingest.readers.sheet import column_name, number_text
 from pipelines.layout import MARK_SHEET
@@ -194,13 +192,3 @@ def test_a_spreadsheet_of_2003_goes_through_libreoffice():
         pytest.skip("LibreOffice is not installed")
     found = cells(SPREADSHEET_2003.encode(), "x.xls")
     assert {at: cell.text for at, cell in found.items()} == {"统计表!A1": "规章", "统计表!B1": "3135.6"}
-
-
-def test_without_libreoffice_the_finding_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(legacy, "program", lambda: None)
-    with pytest.raises(Declined) as caught:
-        open_document(b"{\\rtf1 hello}", "报告.rtf")
-    finding = caught.value.finding
-    assert finding.rule == "needs_libreoffice"
-    assert "apt install libreoffice" in finding.message_zh
-    assert "docx" in finding.message_zh

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from decimal import Decimal
@@ -14,6 +16,7 @@ from pipelines.ingest import sandbox
 from pipelines.ingest.limits import Limits
 from pipelines.ingest.sandbox import read_each, read_many, read_members, read_one
 from pipelines.ingest.wire import HEADER, Job, pack_job, pack_reply, unpack_job, unpack_reply
+from pipelines.settings import PROJECT
 from schemas.findings import Finding
 from schemas.intake import Claim, Indicator, ReadCell, ReadFile
 from tests.ingest.hostile import zipped
@@ -64,7 +67,7 @@ def test_a_bad_day_costs_one_file_one_finding(ordeal, way):
     assert read.file == f"{ordeal}.doc"
     assert len(read.sha256) == 64
     assert "library" not in read.problems[0].message_en, "what a library says is no message for people"
-    assert time.monotonic() - started < 12
+    assert time.monotonic() - started < 30, "generous, for busy machines"
 
 
 @pytest.mark.parametrize("read", [read_one, lambda *a, **k: read_many([a[0]], *a[1:], **k)[0]])
@@ -103,11 +106,24 @@ def test_many_threads_mean_no_fork(monkeypatch):
         thread.join()
 
 
-def test_forking_costs_next_to_nothing():
-    read_one(("a", b"abc"), LENGTH)
-    started = time.monotonic()
-    read_one(("a", b"abc"), LENGTH)
-    assert time.monotonic() - started < 0.25
+FORKING = f"""
+import os
+from pipelines.ingest import sandbox
+sandbox.Process = None  # would fail if it were used
+for ordeal, kind in {sorted(ORDEALS.items())!r}:
+    if ordeal not in ("spin", "hang"):
+        read = sandbox.read_one((ordeal, ordeal.encode()), {ORDEAL!r})
+        assert [finding.rule for finding in read.problems] == [kind], read
+read = sandbox.read_one(("a", b"abc"), {LENGTH!r})
+assert read.format == "3" and read.body_name != str(os.getpid())
+print("forked")
+"""
+
+
+def test_a_small_process_with_one_thread_forks():
+    """In a process of its own, for the one that runs the tests may have threads."""
+    run = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, cwd=PROJECT, timeout=60)
+    assert (run.stdout, run.stderr) == ("forked\n", "")
 
 
 def test_names_that_no_text_can_hold_are_passed_on_as_far_as_possible():

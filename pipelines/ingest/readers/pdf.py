@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pdfplumber
-from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
 from pdfplumber.utils.exceptions import PdfminerException
 from pdfplumber.utils.text import extract_text
 
@@ -23,6 +22,7 @@ from pipelines.ingest.readers.container import damaged
 from pipelines.ingest.readers.spans import Budget, too_many
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in points
+_LOCKED = ("PDFPasswordIncorrect", "PDFEncryptionError")  # of the parser beneath pdfplumber
 _NEAR = 3.0  # points within which two ruled lines are one
 _TEXT_ROWS = 3  # so many full-width rows in a row are shaded text, not rows of a table
 _CHINESE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef]")
@@ -36,7 +36,7 @@ def read(data: bytes, name: str) -> Document:
             return _read(pdf, name)
     except PdfminerException as fault:
         cause = fault.args[0] if fault.args else None
-        if isinstance(cause, (PDFPasswordIncorrect, PDFEncryptionError)):
+        if type(cause).__name__ in _LOCKED:
             raise decline("encrypted_file", name) from fault
         if isinstance(cause, MemoryError):
             raise cause from fault  # the sandbox has its own words for it
