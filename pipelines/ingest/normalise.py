@@ -62,14 +62,17 @@ def chinese_number(text: str) -> int | None:
         return None
     if all(character in _DIGITS for character in text):
         return int("".join(str(_DIGITS[character]) for character in text)) if len(text) < 9 else None
-    total = section = digit = 0
+    total = section = digit = largest = 0
     for character in text:
         if character in _DIGITS:
             digit = _DIGITS[character]
             continue
         place = _PLACES[character]
         if place >= 10_000:
-            total = (total + section + digit) * place
+            section += digit
+            # 亿 multiplies everything before it (一万亿), 万 behind 亿 only its own section (一亿二千万)
+            total = (total + section) * place if place > largest else total + section * place
+            largest = max(largest, place)
             section = 0
         else:
             section += (digit or (1 if place == 10 else 0)) * place
