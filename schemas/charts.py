@@ -65,8 +65,9 @@ class SharesDeclaration(_Model, frozen=True):
 
 
 class ChartDeclarations(_Model, frozen=True):
-    """The file ``charts.toml``."""
+    """The file ``charts.toml``. ``units``: a unit's English word."""
 
+    units: dict[str, str]
     headline: tuple[NamedCell, ...]
     flow: FlowDeclaration
     parts: tuple[PartsDeclaration, ...]

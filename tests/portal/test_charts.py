@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from lxml import etree
@@ -105,7 +106,7 @@ def test_labels_never_overlap_and_stay_inside(frame: Frame) -> None:
         if text.get("class") == "zh" and float(text.get("x", "")) > frame.right
     ]
     assert len(right) == 9
-    assert all(lower - upper >= frame.line - 0.02 for upper, lower in zip(right, right[1:], strict=False))
+    assert all(lower - upper >= frame.line - 0.02 for upper, lower in pairwise(right))
     assert 0 < right[0] < right[-1] < float(svg.get("viewBox", "").split()[3]) - 14
 
 

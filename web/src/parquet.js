@@ -2,6 +2,9 @@
 import { asyncBufferFromUrl, cachedAsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { decimalOf } from './figures.js'
 
+// A file below this size comes whole, in one request; of a larger one only the row groups that are needed.
+const SMALL = 1 << 16
+
 /**
  * Opens a file. Figures arrive exact: decimals as BigInt in ten-thousandths (see figures.js), whole numbers as number.
  * `kinds` tells text, whole, decimal or boolean by column.
@@ -16,9 +19,9 @@ export async function openParquet(url, byteLength) {
       traffic.bytes += part.byteLength
       return part
     },
-  })
+  }, { minSize: SMALL })
   // The footer alone first: the rest is fetched as it is needed.
-  const metadata = await parquetMetadataAsync(file, { initialFetchSize: 1 << 14 })
+  const metadata = await parquetMetadataAsync(file, { initialFetchSize: SMALL >> 2 })
   const kinds = {}
   const decimals = {}
   for (const element of metadata.schema) {

@@ -27,7 +27,7 @@ export function start() {
     const given = rows.filter((row) => row.value !== null)
     const sum = given.reduce((sofar, row) => sofar + row.value, 0n)
     byId('sum').textContent = total?.value === null || !total ? '—' : grouped(figureText(total.value))
-    byId('unit').textContent = unit
+    byId('unit').replaceChildren(words.units[unit] ? both(unit, words.units[unit]) : unit)
     byId('cell-id').textContent = id
     const nothing = given.filter((row) => row.value === 0n).length
     const equal = total && (given.length ? total.value === sum : total.value === null) && total.bodies === given.length

@@ -29,7 +29,7 @@ from pipelines.publish.portal.charts_view import (
 from pipelines.publish.portal.record import citations, record, schema_org, snippets
 from pipelines.publish.portal.releases import Dataset
 from pipelines.storage import sha256
-from schemas.charts import charts_of
+from schemas.charts import charts_of, load_charts
 
 HERE = Path(__file__).parent
 # Nothing is fetched from elsewhere, no inline script or style runs. The server sends the same as a header.
@@ -64,7 +64,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": True}
-    environment.globals |= {"policy": Markup(POLICY), "tabs": TABS}  # noqa: S704  our own constant
+    environment.globals |= {"policy": Markup(POLICY), "tabs": TABS, "units": load_charts().units}  # noqa: S704  our own constant
     environment.filters["shown"] = shown
     return environment
 
@@ -132,6 +132,7 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
     words = {
         "bodies": {row["body"]: row["name_zh"] for row in dataset.rows("bodies")},
         "cells": {cell.id: [cell.label_zh, cell.label_en, cell.unit] for cell in dataset.form.cells},
+        "units": load_charts().units,
         "states": {state: list(words) for state, words in views.STATES.items()},
     }
     hashes = [{"href": one.href, "sha256": one.sha256, "bytes": one.bytes} for one in files.all]

@@ -126,8 +126,8 @@ def dataset_files(dataset: Dataset) -> Files:
     """Everything below ``<region>/<year>/`` of the site: pages, downloads, every release that stands."""
     derived = derived_files(dataset)
     files = {**dataset_pages(dataset, derived), **derived}
-    for version in (dataset.current, *dataset.older):
-        files |= {f"releases/{version.id}/{name}": data for name, data in version.files.items()}
+    for release in (dataset.current, *dataset.older):
+        files |= {f"releases/{release.id}/{name}": data for name, data in release.files.items()}
     return {f"{dataset.key}/{name}": data for name, data in sorted(files.items())}
 
 
