@@ -466,7 +466,8 @@ def ui(host: str, port: int, data: str | None, out: str | None) -> None:
     dagster_home(settings.data)
     command = ["dagster", "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", host, "-p", str(port)]
     click.echo(f"http://{host}:{port}  （按 Ctrl+C 结束 / stop with Ctrl+C）")
-    os.chdir(PROJECT)
+    # Dagster recommends a newer command of a package that the project does not need.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
     os.execv(str(Path(sys.executable).with_name("dagster")), command)  # noqa: S606 - our own fixed command
 
 
