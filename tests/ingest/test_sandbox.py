@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.ingest import sandbox
-from pipelines.ingest.limits import Limits
+from pipelines.ingest.limits import Limits, more_time
 from pipelines.ingest.sandbox import read_each, read_many, read_members, read_one
 from pipelines.ingest.wire import HEADER, Job, pack_job, pack_reply, unpack_job, unpack_reply
 from pipelines.settings import PROJECT
@@ -124,6 +125,17 @@ def test_a_small_process_with_one_thread_forks():
     """In a process of its own, for the one that runs the tests may have threads."""
     run = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, cwd=PROJECT, timeout=60)
     assert (run.stdout, run.stderr) == ("forked\n", "")
+
+
+def test_the_clock_of_a_job_is_set_anew_for_a_conversion_and_only_if_it_runs():
+    more_time(50)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    signal.setitimer(signal.ITIMER_REAL, 20)
+    try:
+        more_time(50)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 40
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def test_names_that_no_text_can_hold_are_passed_on_as_far_as_possible():
