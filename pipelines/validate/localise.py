@@ -188,9 +188,10 @@ def _combinations(own: Mapping[int, list[_Part]], lines: Sequence[_Part]) -> Ite
             yield head + parts
 
 
-def _worth_line_slips(problem: _Problem, sets: Sequence[Changes]) -> bool:
-    """One wrong cell that alone explains its component needs no line slip."""
-    return bool(problem.residuals) and (len(sets) != 1 or len(sets[0]) > 1)
+def _worth_line_slips(problems: Sequence[_Problem], sets: Mapping[int, Sequence[Changes]]) -> bool:
+    """One wrong cell that alone explains the only broken component needs no line slip."""
+    broken = [sets[problem.component.number] for problem in problems if problem.residuals]
+    return len(broken) > 1 or any(len(found) != 1 or len(found[0]) > 1 for found in broken)
 
 
 def _explained(
@@ -203,8 +204,7 @@ def _explained(
     """
     problems = [problem for problem in _problems(system, laid) if len(problem.unknown) <= MOST_UNKNOWN]
     sets = {problem.component.number: smallest(problem) for problem in problems}
-    worth = any(_worth_line_slips(problem, sets[problem.component.number]) for problem in problems)
-    lines = _line_parts(system, laid) if worth else []
+    lines = _line_parts(system, laid) if _worth_line_slips(problems, sets) else []
     covered = frozenset(number for part in lines for number in part.components)
     own = {}
     for problem in problems:

@@ -79,6 +79,8 @@ def single_slip(
         return kinds["total_not_filled"] if total else kinds["not_filled"]
     if found < 0:
         return kinds["sign"] if proposed == -found else kinds["other"]
+    if found != int(found):
+        return kinds["other"]
     likely = [kinds["filled_by_mistake" if proposed == 0 else "other"]]
     if 0 < proposed < 10 and found < 10:
         likely.append(kinds["small_figure"])
