@@ -96,7 +96,8 @@ def _test_changes(node: ast.AST) -> Iterator[_Change]:
                 yield _Change(test, _put(node.ifs, at, ast.UnaryOp(ast.Not(), test)))
 
 
-def _expression_changes(node: ast.AST) -> Iterator[_Change]:
+def _expression_changes(node: ast.AST, first: bool) -> Iterator[_Change]:
+    """``first``: the node is the index of a first item, which is nearly always the only one, and so the last."""
     match node:
         case ast.Compare():
             for at, operator in enumerate(node.ops):
@@ -114,7 +115,8 @@ def _expression_changes(node: ast.AST) -> Iterator[_Change]:
             yield _Change(node, _set(node, "value", not node.value))
         case ast.Constant(value=int()):
             yield _Change(node, _set(node, "value", node.value + 1))
-            yield _Change(node, _set(node, "value", node.value - 1))
+            if not first:
+                yield _Change(node, _set(node, "value", node.value - 1))
         case ast.Call(func=ast.Name(id=name)) if name in OTHER_CALLS:
             yield _Change(node, _set(node, "func", ast.Name(OTHER_CALLS[name], ast.Load())))
 
@@ -152,15 +154,18 @@ def _is_type_checking(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def _changes(node: ast.AST, function: str) -> Iterator[tuple[str, _Change]]:
+def _changes(node: ast.AST, function: str, first: bool = False) -> Iterator[tuple[str, _Change]]:
     if _is_type_checking(node):
         return
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         function = f"{function}.{node.name}" if function else node.name
-    for change in (*_test_changes(node), *_expression_changes(node), *_statement_changes(node)):
+    for change in (*_test_changes(node), *_expression_changes(node, first), *_statement_changes(node)):
         yield function, change
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        return  # -1 became +1 already
     for child in _children(node):
-        yield from _changes(child, function)
+        index = isinstance(node, ast.Subscript) and child is node.slice
+        yield from _changes(child, function, index and isinstance(child, ast.Constant) and child.value == 0)
 
 
 def _shown(node: ast.AST) -> str:
