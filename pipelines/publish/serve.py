@@ -42,6 +42,7 @@ FILE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; sandbox"
 )
+FILE_FOLDERS = frozenset({"releases", "files", "report", "catalogue"})
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -150,7 +151,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _policy(self, path: Path) -> str:
         inside = path.relative_to(self.folder).parts
-        return FILE_POLICY if "releases" in inside or "files" in inside else PAGE_POLICY
+        return FILE_POLICY if not FILE_FOLDERS.isdisjoint(inside[:-1]) else PAGE_POLICY
 
     def _head(self, status: HTTPStatus, length: int, headers: dict[str, str]) -> None:
         self.send_response(status)

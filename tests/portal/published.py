@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import polars as pl
 from pipelines.publish.catalogue import catalogue_records
 from pipelines.publish.package import build_package
 from pipelines.publish.release import Published, publish
+from pipelines.storage import catalogue_path, report_path, write_atomic
 from schemas.region import Region
 from tests.publish.county import CODE, YEAR, county, form, region
 
@@ -33,7 +35,7 @@ def publish_county(
     year: int = YEAR,
     code: str = CODE,
     change: Callable[[dict[str, pl.DataFrame]], dict[str, pl.DataFrame]] = lambda tables: tables,
-    extra: Mapping[str, bytes] | None = None,
+    base_url: str = "",
 ) -> Published:
     """Publish a county of ``count`` bodies; ``change`` edits its tables first."""
     place: Region = region(count)
@@ -46,8 +48,10 @@ def publish_county(
         }
     tables = change(dict(tables))
     files = build_package(place, year, tables, form())
-    import json
-
-    records = catalogue_records(json.loads(files["datapackage.json"]), place)
-    files = build_package(place, year, tables, form(), extra={**records, **(extra or {})})
-    return publish(files, out, code, year)
+    done = publish(files, out, code, year)
+    records = catalogue_records(json.loads(files["datapackage.json"]), place, base_url)
+    for name, data in records.items():
+        write_atomic(catalogue_path(out, code, year) / name, data)
+    report = f"<!doctype html><meta charset=utf-8><title>年度报告（示例）</title><p>{seed}".encode()
+    write_atomic(report_path(out, code, year) / "report.html", report)
+    return done

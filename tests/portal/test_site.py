@@ -35,7 +35,12 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def pages(folder: Path) -> dict[str, html.HtmlElement]:
-    return {name: html.fromstring(data.decode()) for name, data in files(folder).items() if name.endswith(".html")}
+    """The site's own pages; an official report is a document of its own."""
+    return {
+        name: html.fromstring(data.decode())
+        for name, data in files(folder).items()
+        if name.endswith(".html") and "/report/" not in name
+    }
 
 
 def test_every_page_is_there_and_every_address_leads_somewhere(portal: Path) -> None:
@@ -112,9 +117,38 @@ def test_every_download_shows_its_size_and_hash(portal: Path) -> None:
     for one in listed:
         data = (portal / CODE / str(YEAR) / one["href"]).read_bytes()
         assert (one["bytes"], one["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
-    offered = page.xpath("//a[@download]/@href")
-    assert {one["href"] for one in listed} == set(offered)
+    offered = set(page.xpath("//a[@download]/@href"))
+    assert {one["href"] for one in listed} == offered | {"report/report.html"}
     assert {Path(href).suffix for href in offered} >= {".parquet", ".csv", ".json", ".xlsx", ".zip", ".md"}
+
+
+def test_the_official_report_is_offered_beside_the_data(portal: Path) -> None:
+    for name in ("index", "download"):
+        page = pages(portal)[f"{CODE}/{YEAR}/{name}.html"]
+        assert page.xpath("string(//a[@href='report/report.html'])").startswith("HTML")
+    assert "年度报告（示例）" in (portal / CODE / str(YEAR) / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_catalogue_records_are_offered_where_their_addresses_lead_somewhere(portal: Path, tmp_path: Path) -> None:
+    assert not (portal / CODE / str(YEAR) / "catalogue").exists()
+    publish_county(tmp_path, base_url="https://data.example.org/511725/2023")
+    build_site(tmp_path, tmp_path / "portal")
+    names = {path.name for path in (tmp_path / "portal" / CODE / str(YEAR) / "catalogue").iterdir()}
+    assert names == {"catalogue.json", "croissant.json", "dcat.jsonld", "dcat.ttl", "schema-org.jsonld"}
+
+
+def test_a_record_of_another_release_is_not_shown_as_this_one(tmp_path: Path) -> None:
+    publish_county(tmp_path)
+    record = tmp_path / CODE / str(YEAR) / "catalogue" / "schema-org.jsonld"
+    stale = record.read_bytes()
+    publish_county(tmp_path, seed=2)
+    build_site(tmp_path, tmp_path / "portal")
+    page = tmp_path / "portal" / CODE / str(YEAR) / "index.html"
+    assert "application/ld+json" in page.read_text(encoding="utf-8")
+    for data in (stale, b"not json", b"{}"):
+        record.write_bytes(data)
+        build_site(tmp_path, tmp_path / "portal")
+        assert "application/ld+json" not in page.read_text(encoding="utf-8")
 
 
 def test_sample_data_say_so_on_every_page(portal: Path) -> None:

@@ -26,7 +26,7 @@ from pipelines.publish.portal.charts_view import (
     trace_link,
     year_charts,
 )
-from pipelines.publish.portal.record import citations, record, schema_org, snippets
+from pipelines.publish.portal.record import citations, offered_beside, record, schema_org, snippets
 from pipelines.publish.portal.releases import Dataset
 from pipelines.storage import sha256
 from schemas.charts import charts_of, load_charts
@@ -105,7 +105,7 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
     """The pages of a dataset by name. ``derived``: the portal's own downloads."""
     charts = charts_of(dataset.form.edition)
     totals, tones = dataset.totals(), tones_of(charts)
-    files = views.downloads(dataset, derived)
+    files = views.downloads(dataset, derived, offered_beside(dataset))
     release = f"releases/{dataset.current.id}/"
     note = dataset.descriptor.get("x-synthetic-note") or {}
     shared: dict[str, Any] = {
@@ -154,6 +154,7 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
             record=record(dataset),
             items=views.items(),
             bundles=files.bundles,
+            reports=files.reports,
         ),
         "figures.html": _render("figures.html", **shared, tab="figures", drawn=views.figures(dataset)),
         "data.html": _render("data.html", **shared, tab="data", config={"tables": tables, "words": words}),

@@ -18,6 +18,8 @@ from pipelines.publish.catalogue.schema_org import inline
 from pipelines.publish.portal.releases import Dataset
 from schemas.catalogue import Fact, load_catalogue
 
+SCHEMA_ORG = "schema-org.jsonld"
+
 
 class Element(msgspec.Struct, frozen=True, kw_only=True):
     """One element of the record. ``link``: an address that the value leads to, "" for none."""
@@ -86,20 +88,45 @@ def record(dataset: Dataset) -> list[Element]:
     return [Element(name_zh=zh, name_en=en, value=v, value_en=v_en, link=link) for zh, en, v, v_en, link in given if v]
 
 
-def schema_org(dataset: Dataset) -> str:
-    """The release's own schema.org record for use inside the dataset's page; "" where the release has none.
+def _schema_org(dataset: Dataset) -> dict[str, Any] | None:
+    """The schema.org record beside the release; None where there is none or it is of another release."""
+    try:
+        document = json.loads(dataset.beside.get(f"catalogue/{SCHEMA_ORG}", b""))
+        sums = {one["sha256"] for one in document["distribution"]}
+    except (ValueError, KeyError, TypeError):
+        return None
+    resources = {resource["hash"].removeprefix("sha256:") for resource in dataset.descriptor["resources"]}
+    return document if sums == resources else None
 
-    Its addresses are relative to the release's folder; here they are relative to the page.
+
+def schema_org(dataset: Dataset) -> str:
+    """The schema.org record for use inside the dataset's page; "" where there is none of this release.
+
+    Addresses relative to the release's folder become relative to the page.
     """
-    data = dataset.current.files.get("schema-org.jsonld")
-    if data is None:
+    document = _schema_org(dataset)
+    if document is None:
         return ""
-    document = json.loads(data)
     base = f"releases/{dataset.current.id}/"
-    for one in document.get("distribution", []):
+    for one in document["distribution"]:
         if not _web(one.get("contentUrl")):
             one["contentUrl"] = base + str(one.get("contentUrl", ""))
     return inline(document)
+
+
+def offered_beside(dataset: Dataset) -> dict[str, bytes]:
+    """What the site offers of the files beside the releases: the official report, and the catalogue records.
+
+    Records are offered where they are of this release and give full web addresses; relative ones would lead nowhere
+    from where they stand in the site.
+    """
+    document = _schema_org(dataset)
+    addressed = document is not None and all(_web(one.get("contentUrl")) for one in document["distribution"])
+    return {
+        name: data
+        for name, data in dataset.beside.items()
+        if name.startswith("report/") or (addressed and name.startswith("catalogue/"))
+    }
 
 
 def citations(dataset: Dataset) -> list[tuple[str, str]]:

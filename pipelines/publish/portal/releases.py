@@ -17,9 +17,9 @@ import pyarrow as pa
 from upath import UPath
 
 from pipelines.publish.history import Event, History, read_history, read_latest
-from pipelines.publish.package import SUMS, read_sums
+from pipelines.publish.package import SAFE_NAME, SUMS, read_sums
 from pipelines.publish.tables import read_parquet
-from pipelines.storage import Place, place, releases_path, sha256
+from pipelines.storage import Place, catalogue_path, place, releases_path, report_path, sha256
 from schemas.descriptor import DESCRIPTOR, resource_path
 from schemas.form import Form, load_form
 
@@ -40,7 +40,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """The release that counts for a region and year, and what went before it. ``older``: newest first."""
+    """The release that counts for a region and year, and what went before it. ``older``: newest first.
+
+    ``beside``: the official report and the catalogue records that lie beside the releases, as ``report/NAME`` and
+    ``catalogue/NAME``.
+    """
 
     region: str
     year: int
@@ -50,6 +54,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     descriptor: Mapping[str, Any]
     tables: Mapping[str, pa.Table]
     form: Form
+    beside: Mapping[str, bytes] = {}
 
     @property
     def key(self) -> str:
@@ -131,6 +136,18 @@ def standing_ids(history: History) -> tuple[str, ...]:
     return tuple(dict.fromkeys(i for i in reversed(published) if history.withdrawal(i) is None))
 
 
+def read_beside(out: Place, region: str, year: int) -> dict[str, bytes]:
+    """The files that lie beside the releases: ``report/NAME`` and ``catalogue/NAME``; empty where there are none."""
+    folders = {"report": report_path(out, region, year), "catalogue": catalogue_path(out, region, year)}
+    return {
+        f"{kind}/{path.name}": path.read_bytes()
+        for kind, folder in folders.items()
+        if folder.is_dir()
+        for path in sorted(folder.iterdir(), key=lambda path: path.name)
+        if SAFE_NAME.fullmatch(path.name) and path.is_file()
+    }
+
+
 def read_dataset(out: Place, region: str, year: int) -> Dataset:
     """The dataset of a region and year. Raises SiteError for a release that is damaged, HistoryError."""
     history, latest = read_history(out, region, year), read_latest(out, region, year)
@@ -157,4 +174,5 @@ def read_dataset(out: Place, region: str, year: int) -> Dataset:
         descriptor=descriptor,
         tables=tables,
         form=form,
+        beside=read_beside(out, region, year),
     )

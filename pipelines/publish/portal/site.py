@@ -25,7 +25,8 @@ from pipelines.publish.history import read_history
 from pipelines.publish.package import SUMS
 from pipelines.publish.portal.exports import json_table, workbook_bytes, zip_bytes
 from pipelines.publish.portal.pages import catalogue_page, dataset_pages, missing_page, region_page, summary
-from pipelines.publish.portal.releases import Dataset, published_datasets, read_dataset, standing_ids
+from pipelines.publish.portal.record import offered_beside
+from pipelines.publish.portal.releases import Dataset, published_datasets, read_beside, read_dataset, standing_ids
 from pipelines.publish.portal.swap import put_site, swap_site
 from pipelines.storage import Place, history_path, latest_path, local, locked, place, releases_path, sha256
 from schemas.tables import load_tables
@@ -100,6 +101,8 @@ def _key(builder: str, out: Place, region: str, year: int) -> str:
     for identifier in standing_ids(read_history(out, region, year)):
         sums = releases_path(out, region, year) / identifier / SUMS
         seen.append(sums.read_bytes() if sums.exists() else b"")
+    for name, data in read_beside(out, region, year).items():
+        seen += [name.encode(), data]
     return sha256(b"\0".join(sha256(data).encode() for data in seen))
 
 
@@ -125,7 +128,7 @@ def derived_files(dataset: Dataset) -> Files:
 def dataset_files(dataset: Dataset) -> Files:
     """Everything below ``<region>/<year>/`` of the site: pages, downloads, every release that stands."""
     derived = derived_files(dataset)
-    files = {**dataset_pages(dataset, derived), **derived}
+    files = {**dataset_pages(dataset, derived), **derived, **offered_beside(dataset)}
     for release in (dataset.current, *dataset.older):
         files |= {f"releases/{release.id}/{name}": data for name, data in release.files.items()}
     return {f"{dataset.key}/{name}": data for name, data in sorted(files.items())}

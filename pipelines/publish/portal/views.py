@@ -78,16 +78,17 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Downloads(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be downloaded: the two bundles, the tables in each format, the other files of the release."""
+    """Everything that can be downloaded: bundles, the official report, tables in each format, other files."""
 
     bundles: tuple[Download, ...]
+    reports: tuple[Download, ...]
     tables: tuple[tuple[str, str, str, int, tuple[Download, ...]], ...]
     others: tuple[Download, ...]
 
     @property
     def all(self) -> tuple[Download, ...]:
         """Every download, bundles first."""
-        return (*self.bundles, *(one for table in self.tables for one in table[4]), *self.others)
+        return (*self.bundles, *self.reports, *(one for table in self.tables for one in table[4]), *self.others)
 
 
 _OTHERS = {
@@ -97,8 +98,8 @@ _OTHERS = {
 }
 
 
-def downloads(dataset: Dataset, derived: Mapping[str, bytes]) -> Downloads:
-    """The downloads of a dataset. ``derived``: the portal's own files by their address below the dataset's page."""
+def downloads(dataset: Dataset, derived: Mapping[str, bytes], beside: Mapping[str, bytes]) -> Downloads:
+    """The downloads of a dataset. ``derived`` and ``beside``: further files by their address below its page."""
     release = f"releases/{dataset.current.id}"
 
     def one(href: str, data: bytes, zh: str = "", en: str = "") -> Download:
@@ -126,7 +127,11 @@ def downloads(dataset: Dataset, derived: Mapping[str, bytes]) -> Downloads:
     others = [
         one(f"{release}/{name}", files[name], *_OTHERS.get(name, ("", ""))) for name in files if name not in listed
     ]
-    return Downloads(bundles=tuple(bundles), tables=tuple(tables), others=tuple(others))
+    reports = [
+        one(href, data, "年度报告", "Annual report") for href, data in beside.items() if href.startswith("report/")
+    ]
+    others += [one(href, data) for href, data in beside.items() if not href.startswith("report/")]
+    return Downloads(bundles=tuple(bundles), reports=tuple(reports), tables=tuple(tables), others=tuple(others))
 
 
 def items() -> list[dict[str, Any]]:
