@@ -73,11 +73,13 @@ def catalogue(
     )
 
 
-@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"html"}, deps=["release"])
+@dg.asset(
+    group_name=GROUP, partitions_def=REGION_YEARS, kinds={"html"}, deps=["release", "official_report", "catalogue"]
+)
 def portal(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult[None]:
-    """开放数据门户：由已发布的版本生成的静态网站。
+    """开放数据门户：由已发布的版本生成的静态网站，附年度报告和目录信息。
 
-    The static portal of everything published; only what changed is built anew.
+    The static portal of everything published; only what changed is built anew. It offers the report and the records.
     """
     folder = portal_path(workspace.out)
     site = build_site(workspace.out, folder)
