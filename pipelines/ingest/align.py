@@ -62,6 +62,8 @@ def _unbroken(cut: Cut, placed: dict[int, int]) -> dict[int, int]:
 def _laid(cut: Cut, rows: Sequence[RowPlan], beside: bool) -> dict[int, int]:
     records = cut.records
     placed = {n: record.row for n, record in enumerate(records) if record.row is not None and not record.crumb}
+    if cut.piled:
+        return {}
     claims: dict[int, int] = {}
     for row in placed.values():
         claims[row] = claims.get(row, 0) + 1
@@ -124,7 +126,7 @@ def _by_loose_labels(
     taken = set(placed.values())
     labels: list[int] = []
     several = beside
-    if not cut.streamed and any(cut.records[n].grid < 0 for n in placed):
+    if cut.orphans or (not cut.streamed and any(cut.records[n].grid < 0 for n in placed)):
         return {}
     for n, record in enumerate(cut.records):
         if n in placed:

@@ -98,11 +98,8 @@ def grids_of(document: Document) -> tuple[Grid, ...]:
 
 def _grid_lines(grid: Grid, number: int) -> list[Line]:
     rows: dict[int, list[TextCell]] = {}
-    width = 0
-    for cell in grid.cells:
+    for cell in grid.cells:  # trailing empty cells too: one of them may be a blank total
         rows.setdefault(cell.row, []).append(cell)
-        if cell.text.strip() or cell.number or cell.formula:
-            width = max(width, cell.column + cell.columns)
     lines: list[Line] = []
     for row in sorted(rows):
         slots = tuple(
@@ -116,7 +113,6 @@ def _grid_lines(grid: Grid, number: int) -> list[Line]:
                 formula=cell.formula,
             )
             for cell in sorted(rows[row], key=lambda cell: cell.column)
-            if cell.column < width
         )
         lines.append(Line(slots=slots, grid=number, row=row, at=grid.at))
     return lines

@@ -127,13 +127,23 @@ def _choose(candidates: Sequence[Reading], marks: Sequence[int]) -> tuple[Readin
     if len(full) == 1:
         return candidates[full[0]], True
     some = [candidates[n] for n in most if candidates[n].cells]
-    if len(some) < 2:
-        return (some or [candidates[most[0]]])[0], False
+    if not some or len(most) == 1:
+        return candidates[most[0]], False
     first = some[0]
-    alike = {
-        cell: slot for cell, slot in first.cells.items() if all(other.cells.get(cell) == slot for other in some[1:])
+    return msgspec.structs.replace(first, cells=_alike(first, [candidates[n] for n in most])), False
+
+
+def _alike(first: Reading, tied: Sequence[Reading]) -> Cells:
+    """The cells that may be believed although the edition is open: rows that are the same row in every edition."""
+    rows = [{row.id: row.cells for row in other.plan.rows} for other in tied]
+    same = {row.id for row in first.plan.rows if all(other.get(row.id) == row.cells for other in rows)}
+    return {
+        cell: slot
+        for row in first.plan.rows
+        if row.id in same
+        for cell in row.cells
+        if (slot := first.cells.get(cell)) is not None and all(other.cells.get(cell, slot) == slot for other in tied)
     }
-    return msgspec.structs.replace(first, cells=alike), False
 
 
 def _preference(table: str, told: Sequence[str], year: int | None) -> tuple[str, ...]:
@@ -206,11 +216,24 @@ def read_region(region: tuple[Line, ...], plan: TablePlan, desk: Desk) -> Readin
         best = _better(best, reading)
         if len(best.cells) == plan.size:
             return best
+    if not any(_lonely(line) for line in region) or any(_crowded(line) for line in region):
+        return best
     slots = stream(region)
     vague = any(not line.raw and line.grid < 0 and line.slots and line.slots[0].kind == "value" for line in region)
     for rows in ways:
         best = _better(best, _read_cut(by_stream(slots, plan, rows, vague), plan, rows, desk))
     return best
+
+
+def _lonely(line: Line) -> bool:
+    """Whether a figure stands where the ends of lines may mean nothing: in running text, or alone in a grid's row."""
+    figures = any(slot.kind == "value" for slot in line.slots)
+    return figures and (line.grid < 0 or len(line.slots) == 1)
+
+
+def _crowded(line: Line) -> bool:
+    """Whether a line of text without separators has several figures: then its end ends a row."""
+    return line.grid < 0 and not line.raw and sum(slot.kind == "value" for slot in line.slots) > 1
 
 
 def _better(one: Reading, other: Reading) -> Reading:
@@ -262,17 +285,19 @@ def _instances(cut: Cut) -> list[Cut]:
         if record.row is not None:
             seen.add(record.row)
         parts[-1].append(record)
-    return [Cut(tuple(part), cut.vague, cut.streamed) for part in parts]
+    return [msgspec.structs.replace(cut, records=tuple(part)) for part in parts]
 
 
 def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Desk) -> Reading:
     """One table: rows by align, columns by the drawn heads where they hold, by windows where they do not."""
     placed = align(cut, rows, plan.beside)
-    if len(rows) == 1 and not placed:
+    joined = plan.beside and len(rows) == 1
+    if joined and not placed:
         fitting = [n for n, record in enumerate(cut.records) if len(record.run.slots) >= rows[0].width]
         placed = {fitting[0]: 0} if len(fitting) == 1 else {}
     drawn = _drawn(cut, placed, plan, rows, desk)
-    patterns = learn((cut.records[n].run, rows[row].width) for n, row in placed.items() if n not in drawn)
+    depths = len({len(row.groups) for row in rows})
+    patterns = learn(((cut.records[n].run, rows[row]) for n, row in placed.items() if n not in drawn), depths)
     cells: Cells = {}
     lossy = cut.vague and _lossy(cut, rows)
     for n, row in placed.items():
@@ -312,7 +337,7 @@ def _drawn(
         geometry = desk.geometry(record.grid)
         columns = (
             columns_beside(geometry, plan, record.line)
-            if len(rows) == 1
+            if plan.beside and len(rows) == 1
             else columns_below(geometry, plan, row, record.line)
         )
         if columns is None:

@@ -66,9 +66,10 @@ def read_document(document: Document, name: str, digest: str) -> ReadFile:
         found = match(document, lines, identity.year)
         cells, form, unknown = found.cells(), found.form, ()
         identity = conclude(said, earliest_of(form, found.certain))
-        if FEES not in form and (fees := find_fees(lines, identity.year)):
-            cells, form = (*cells, *fees), {**form, FEES: editions()[-1]}
-        claims = find_claims(lines, form, identity.year)
+        if not own:  # the guide in our workbook is no text of the reporter
+            if FEES not in form and (fees := find_fees(lines, identity.year)):
+                cells, form = (*cells, *fees), {**form, FEES: editions()[-1]}
+            claims = find_claims(lines, form, identity.year)
     is_code = code[:6].isdigit()
     return ReadFile(
         file=name,

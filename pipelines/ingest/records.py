@@ -44,11 +44,15 @@ class Cut(msgspec.Struct, frozen=True):
     """All records of a table in reading order.
 
     ``streamed``: cut by labels, not by lines. ``vague``: an empty cell leaves no trace in such text, so a count of figures may deceive.
+    ``orphans``: how many labels have no figures before the next block begins; ``piled``: most have none, so that the
+    one in front of some figures may be the last of a pile.
     """
 
     records: tuple[Record, ...]
     vague: bool = False
     streamed: bool = False
+    orphans: int = 0
+    piled: bool = False
 
 
 class _Cutter:
@@ -59,6 +63,7 @@ class _Cutter:
         self.widths = tuple(sorted(set(widths)))
         self.records: list[Record] = []
         self.before: list[int] = []
+        self.orphans = 0
         self.texts: list[str] = []
 
     def row_of(self, text: str) -> int | None:
@@ -82,6 +87,9 @@ class _Cutter:
 
     def words(self, slot: Slot) -> None:
         """A label or words without figures yet. Several pieces may spell one row's label."""
+        if any(m.kind == "head" and m.table == self.plan.table for m in label_meanings(slot.text)):
+            self.orphans += len(self.before)  # a new block begins: labels without figures above it have none
+            self.before.clear()
         row = self.alone(self.row_of(slot.text), slot.text)
         self.texts.append(slot.text)
         for pieces in range(2, MOST_PIECES + 1):
@@ -141,7 +149,9 @@ class _Cutter:
         self.texts.clear()
 
     def done(self, *, vague: bool = False, streamed: bool = False) -> Cut:
-        return Cut(tuple(self.records), vague, streamed)
+        labelled = sum(record.row is not None for record in self.records)
+        piled = vague and self.orphans > labelled
+        return Cut(tuple(self.records), vague, streamed, self.orphans, piled)
 
 
 def by_lines(lines: Iterable[Line], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:

@@ -63,6 +63,10 @@ class Patterns(msgspec.Struct, frozen=True):
             return None
         return next((n for n, slot in enumerate(run.slots) if slot.column == self.column), None)
 
+    def from_end(self, run: Run, width: int) -> int | None:
+        """The slot where the figures begin by the distance from the row's end, where that is known."""
+        return None if self.before_end is None else len(run.slots) - self.before_end - width
+
     def at(self, run: Run, width: int) -> list[int | None]:
         """The begin that each known pattern gives for a run; None where it gives none."""
         found: list[int | None] = []
@@ -71,7 +75,7 @@ class Patterns(msgspec.Struct, frozen=True):
         if self.behind is not None and run.straight:
             found.append(self.behind)
         if self.before_end is not None:
-            found.append(len(run.slots) - self.before_end - width)
+            found.append(self.from_end(run, width))
         return found
 
 
@@ -79,21 +83,29 @@ def _one(values: list[int]) -> int | None:
     return values[0] if len(values) >= ENOUGH and len(set(values)) == 1 else None
 
 
-def learn(runs: Iterable[tuple[Run, int]]) -> Patterns:
-    """The patterns on which all runs with a single window agree. ``runs``: each with its width."""
+def learn(runs: Iterable[tuple[Run, RowPlan]], depths: int) -> Patterns:
+    """The patterns on which all runs with a single window agree. ``runs``: each with its row.
+
+    ``depths``: how many levels of groups the table's rows have. Where spans are lost, rows of one level agree on a
+    column that is not that of the others, so a column counts only if rows of two levels agree on it.
+    """
     columns: list[int] = []
+    levels: set[int] = set()
     behind: list[int] = []
     ends: list[int] = []
-    for run, width in runs:
+    for run, row in runs:
+        width = row.width
         starts = run.starts(width)
         if len(starts) != 1 or not run.numbers:
             continue
         if run.drawn:
             columns.append(run.slots[starts[0]].column)
+            levels.add(len(row.groups))
         if run.straight:
             behind.append(starts[0])
         ends.append(len(run.slots) - starts[0] - width)
-    return Patterns(_one(columns), _one(behind), _one(ends))
+    column = _one(columns) if len(levels) >= min(depths, 2) else None
+    return Patterns(column, _one(behind), _one(ends))
 
 
 def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tuple[Slot, ...] | None:
@@ -108,9 +120,11 @@ def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tup
     if run.numbers in (0, row.width):
         return windows[starts[0]]  # all blank, or all given: every window says the same
     if not run.straight:
-        # With its own label lost, a slot in front may be that label or a blank: only true grid columns tell.
+        # With its own label lost, a slot in front may be that label or a blank: only a true grid column tells, and
+        # only if the end of the row agrees, for lost spans move a row to the left.
         start = patterns.in_grid(run)
-        return windows.get(start) if start is not None else None
+        sure = start is not None and start == patterns.from_end(run, row.width)
+        return windows.get(start) if sure and start is not None else None
     own = patterns.at(run, row.width)
     told = own or [start for start in (borrowed.behind,) if start is not None]
     if told:
