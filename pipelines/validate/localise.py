@@ -115,7 +115,7 @@ def smallest(problem: _Problem) -> list[Changes]:
     state = start(system, dict(problem.residuals), free)
     must = len(problem.sure)
     known: list[list[Changes]] = []
-    for size in range(MAX_DEPTH - must + 1):
+    for size in range(max(0, MAX_DEPTH - must) + 1):
         solved = []
         for chosen in closing_sets(system, state, size):
             changes = solve(system, laid, [*sorted(chosen), *free])

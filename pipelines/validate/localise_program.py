@@ -7,15 +7,16 @@ brings numpy) is imported only when a program is really solved.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.validate.localise_search import Changes, admissible, solve
 from pipelines.validate.localise_system import Laid, System
 
-MOST_SETS = 20
-SECONDS = 2.0  # for all sets of one component together
+MOST_SETS = 10
+# Limits of effort, not of time: the same return must get the same answer on a slow and on a busy machine.
+MOST_NODES = 100  # of one program; some tenths of a second
+MOST_STEPS = 20_000  # simplex iterations for all sets of one component together
 
 
 def _solver() -> Any:  # noqa: ANN401 - highspy ships no types that fit its own use
@@ -34,6 +35,7 @@ def _solver() -> Any:  # noqa: ANN401 - highspy ships no types that fit its own 
     solver.setOptionValue("random_seed", 0)
     solver.setOptionValue("mip_feasibility_tolerance", 1e-9)
     solver.setOptionValue("mip_abs_gap", 0.5)  # the objective counts cells: half a cell is no difference
+    solver.setOptionValue("mip_max_nodes", MOST_NODES)
     return solver
 
 
@@ -85,21 +87,29 @@ class Program:
         self._row(-self._infinity, 0.0, [down, z], [1.0, -min(most, max(0.0, figure))])
         return [(up, 1), (down, -1)]
 
-    def next_set(self, seconds: float) -> frozenset[int] | None:
-        """The cells of a smallest set that was not excluded; None where there is none or ``seconds`` are up."""
+    def next_set(self) -> tuple[frozenset[int] | None, int]:
+        """The cells of a smallest set that was not excluded, and the steps it took.
+
+        None where there is none or where it takes more nodes than are allowed.
+        """
         import highspy
 
-        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + seconds)
         self._solver.run()
+        steps = max(1, self._solver.getInfo().simplex_iteration_count)
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
+            return None, steps
         values = self._solver.getSolution().col_value
-        return frozenset(cell for cell, column in self._z.items() if values[column] > 0.5)
+        return frozenset(cell for cell, column in self._z.items() if values[column] > 0.5), steps
 
     def exclude(self, cells: frozenset[int]) -> None:
         """Never again answer with this set or one that contains it."""
         columns = [self._z[cell] for cell in sorted(cells)]
         self._row(-self._infinity, len(columns) - 1.0, columns, [1.0] * len(columns))
+
+    def no_larger(self, size: int) -> None:
+        """Answer only with sets of at most ``size`` cells."""
+        columns = list(self._z.values())
+        self._row(-self._infinity, float(size), columns, [1.0] * len(columns))
 
 
 def smallest_sets(
@@ -109,24 +119,25 @@ def smallest_sets(
     unknown: Iterable[int],
     sure: Iterable[int],
     most: int = MOST_SETS,
-    seconds: float = SECONDS,
+    most_steps: int = MOST_STEPS,
 ) -> list[Changes]:
     """At most ``most`` smallest sets with the figures they imply, confirmed exactly, in form order.
 
-    Empty where HiGHS finds none within ``seconds``: then nobody knows, and nothing is proposed.
+    Empty where HiGHS finds none within its limits of effort: then nobody knows, and nothing is proposed.
     """
     free, must = frozenset(unknown), frozenset(sure)
     program = Program(system, laid, cells, free, must)
     found: dict[frozenset[int], Changes] = {}
-    size = 0
-    end = time.monotonic() + seconds
-    while len(found) < most and (left := end - time.monotonic()) > 0:
-        chosen = program.next_set(left)
-        if not chosen or (found and len(chosen) > size):
+    steps = 0
+    while len(found) < most and steps < most_steps:
+        chosen, taken = program.next_set()
+        steps += taken
+        if not chosen:
             break
-        size = len(chosen)
         changes = solve(system, laid, [*sorted(chosen), *sorted(free)])
         if changes is not None and chosen <= changes.keys() and admissible(system, laid, changes, chosen):
+            if not found:
+                program.no_larger(len(chosen))
             found[chosen] = changes
         program.exclude(chosen)
     return [found[chosen] for chosen in sorted(found, key=sorted)]
