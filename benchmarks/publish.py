@@ -25,7 +25,6 @@ from pipelines.storage import sync_folder, write_synced
 from tests.portal.published import publish_county
 from tests.publish.county import CODE, YEAR
 
-
 Seconds = tuple[float, float]
 
 
