@@ -25,7 +25,10 @@ class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Column(_Model, frozen=True):
-    """One column of a block. ``kind`` and ``unit`` are those of its cells."""
+    """One column of a block. ``kind`` and ``unit`` are those of its cells.
+
+    ``remarks``: words that only a remark on a figure of this column has, such as 失效 on documents repealed.
+    """
 
     id: str
     label_zh: str
@@ -36,6 +39,7 @@ class Column(_Model, frozen=True):
     group: str = ""
     total: bool = False
     variants: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class Group(_Model, frozen=True):

@@ -210,12 +210,10 @@ def _claim(
     form = _form(cell, by_table, year)
     expanded = [expand(form, reading) for reading in (readings or ((cell,),))]
     known = tuple(reading for reading in expanded if reading is not None)
-    first = expand(form, (cell,))
-    if not known or not first:
+    if not known:
         return None
+    first = expand(form, (cell,)) or known[0]
     value = _in_unit(value, unit, form.by_id[first[0]].unit)
-    if not fits(value):
-        return None
     text, at = _sentence(block, start, end)
     return Claim(cell=first[0].removeprefix("-"), value=value, text=text, at=at, readings=known)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
@@ -23,7 +24,7 @@ from pipelines.ingest.running import Running, running
 MOST_TITLE, MOST_NAME, MOST_LINES, MOST_HEADINGS = 120, 40, 400, 60
 TITLE_WEIGHT, PERIOD_WEIGHT, SIGNATURE_WEIGHT = 6, 5, 3
 _HAN = "一-鿿"
-_YEAR = r"(?:20[0-4]\d|二[〇零○0]{1}[一-九〇零][一-九〇零])"
+_YEAR = r"(?:20[0-4]\d|二[〇零○][〇零○一二三四五六七八九]{2})"
 _REPORT = r"(?:政府)?信息公开(?:工作)?(?:年度)?(?:工作)?(?:报告|年报|统计表|情况统计表)"
 _TITLE = re.compile(
     rf"(?P<before>[{_HAN}()·0-9]*?)(?P<year>{_YEAR})\s*年?度?(?P<middle>[{_HAN}()·]{{0,{MOST_NAME}}}?){_REPORT}"
@@ -204,7 +205,7 @@ def _voted(lines: list[Running]) -> str:
         for pattern, weight in _SOURCES:
             for found in pattern.finditer(line.text):
                 votes[_clean(line, *found.span(1))] += weight
-    for above, below in zip(lines[-8:], lines[-7:], strict=False):
+    for above, below in pairwise(lines[-8:]):
         if _DATE.fullmatch(below.text):
             votes[_clean(above, 0, len(above.text))] += SIGNATURE_WEIGHT
     votes.pop("", None)

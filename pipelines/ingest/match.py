@@ -16,6 +16,7 @@ from contextlib import suppress
 import msgspec
 
 from pipelines.ingest.align import align
+from pipelines.ingest.detached import restored
 from pipelines.ingest.document import Document, Grid
 from pipelines.ingest.geometry import Geometry, columns_below, columns_beside, slots_at, survey
 from pipelines.ingest.labels import meanings_of
@@ -309,6 +310,8 @@ def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Des
         for cell, slot in zip(rows[row].cells, slots or (), strict=False):
             if slot is not None:
                 cells[cell] = slot
+    if not joined:
+        cells |= restored(cut, placed, rows)
     stray = sum(
         n not in placed and record.run.numbers > 0 and not record.crumb for n, record in enumerate(cut.records)
     )

@@ -13,7 +13,7 @@ from schemas.form import Form, Kind, editions, group_path, load_form
 
 
 class RowPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of figures. ``cells``, ``kinds`` and ``units`` run over its columns.
+    """One row of figures. ``cells``, ``kinds``, ``units`` and ``remarks`` run over its columns.
 
     ``groups``: the row groups it lies in. ``total`` is the position of the column that sums the others, -1 where there
     is none.
@@ -26,6 +26,7 @@ class RowPlan(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[str, ...]
     kinds: tuple[Kind, ...]
     units: tuple[str, ...]
+    remarks: tuple[tuple[str, ...], ...] = ()
     groups: tuple[str, ...] = ()
     total: int = -1
 
@@ -96,6 +97,7 @@ def _plan(form: Form, identifier: str) -> TablePlan:
                     cells=tuple(cell.id for cell in cells),
                     kinds=tuple(cell.kind for cell in cells),
                     units=tuple(cell.unit for cell in cells),
+                    remarks=tuple(column.remarks for column in block.columns),
                     groups=tuple(group.id for group in group_path(block.row_groups, row.group)),
                     total=totals[0] if totals else -1,
                 )

@@ -43,8 +43,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Cut(msgspec.Struct, frozen=True):
     """All records of a table in reading order.
 
-    ``streamed``: cut by labels, not by lines. ``vague``: an empty cell leaves no trace in such text, so a count of figures may deceive.
-    ``orphans``: how many labels have no figures before the next block begins; ``piled``: most have none, so that the
+    ``streamed``: cut by labels, not by lines. ``vague``: an empty cell leaves no trace in such text, so a count of
+    figures may deceive. ``orphans``: how many labels have no figures before the next block begins; ``piled``: most have none, so that the
     one in front of some figures may be the last of a pile.
     """
 
