@@ -18,7 +18,7 @@ class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Strict base: unknown keys are refused."""
 
 
-class PositiveBesideZero(_Model):
+class PositiveBesideZero(_Model, frozen=True):
     """``positive`` cells add up to more than 0 while every ``zero`` cell is 0: a finding of ``kind``."""
 
     kind: str
@@ -27,7 +27,7 @@ class PositiveBesideZero(_Model):
     zero: tuple[str, ...]
 
 
-class Limits(_Model):
+class Limits(_Model, frozen=True):
     """The limits of the checks against the unit and against last year's figure."""
 
     large_unit: str
@@ -44,7 +44,7 @@ class Limits(_Model):
         return Decimal(str(self.tenfold_from)), Decimal(str(self.tenfold_to))
 
 
-class Plausibility(_Model):
+class Plausibility(_Model, frozen=True):
     """The file ``plausibility.toml``."""
 
     checks: tuple[PositiveBesideZero, ...]

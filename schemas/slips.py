@@ -17,7 +17,7 @@ class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Strict base: unknown keys are refused."""
 
 
-class SlipKind(_Model):
+class SlipKind(_Model, frozen=True):
     """One kind. ``cells``: how many cells it changes, 0 for a whole line. ``cost``: the lower, the likelier."""
 
     id: str
@@ -27,7 +27,7 @@ class SlipKind(_Model):
     cells: int = 1
 
 
-class Slips(_Model):
+class Slips(_Model, frozen=True):
     """The file ``slips.toml``: the kinds and the weights of slips and witnesses."""
 
     base: int

@@ -25,9 +25,7 @@ def read_expected_skips(path: Path) -> dict[str, str]:
             continue
         pattern, _, reason = line.partition(SEPARATOR)
         if not pattern.strip() or not reason.strip():
-            raise pytest.UsageError(
-                f"{path.name}:{number}: expected 'NODE-ID-PATTERN{SEPARATOR}REASON': {line!r}"
-            )
+            raise pytest.UsageError(f"{path.name}:{number}: expected 'NODE-ID-PATTERN{SEPARATOR}REASON': {line!r}")
         expected[pattern.strip()] = reason.strip()
     return expected
 

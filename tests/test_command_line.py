@@ -246,7 +246,7 @@ def test_verify_and_trace_a_release(tmp_path):
     code, out, _ = call("trace", latest, "requests.received.total")
     assert code == 0
     assert out.count("511725-") == 4
-    code, _, error = call("trace", latest, "requests.recieved.total")
+    code, _, error = call("trace", latest, "requests.recieved.total")  # codespell:ignore recieved
     assert code == 2
     assert "requests.received.total" in error
     folder = Path(latest).resolve()

@@ -63,9 +63,7 @@ def test_a_planted_import_breaks_its_contract(tree: Path, contract: str, module:
 
 # --- locks --------------------------------------------------------------------------------------------------
 
-PIN = re.compile(
-    r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9,._-]+\])?==(?P<version>[^\s;]+)(\s*;\s*(?P<marker>.+))?"
-)
+PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9,._-]+\])?==(?P<version>[^\s;]+)(\s*;\s*(?P<marker>.+))?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -120,9 +118,7 @@ def test_the_locks_satisfy_what_the_project_declares(name: str, extras: tuple[st
     unmet = [
         line
         for line in declared
-        if not (need := Requirement(line)).specifier.contains(
-            pins.get(canonicalize_name(need.name), "0.dev0")
-        )
+        if not (need := Requirement(line)).specifier.contains(pins.get(canonicalize_name(need.name), "0.dev0"))
     ]
     assert unmet == [], "pyproject.toml changed: run `make lock`"
 
@@ -177,9 +173,7 @@ def expect(suite: pytest.Pytester, *lines: str) -> None:
     (suite.path / "expected_skips.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def test_an_unexpected_skip_fails_the_session_by_name(
-    suite: pytest.Pytester, workers: tuple[str, ...]
-) -> None:
+def test_an_unexpected_skip_fails_the_session_by_name(suite: pytest.Pytester, workers: tuple[str, ...]) -> None:
     suite.makepyfile(test_skips=SKIPS)
     expect(suite, "# a comment", "", "test_skips.py::test_kinds[[]b] # when: brackets mean themselves")
     result = suite.runpytest_subprocess(*workers)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.validate.localise_search import Changes, admissible, solve
-from pipelines.validate.localise_system import Laid, System
+from pipelines.validate.localise_system import Laid, System, magnitude
 
 MOST_SETS = 10
 # Limits of effort, not of time: the same return must get the same answer on a slow and on a busy machine.
@@ -28,9 +28,9 @@ def _solver() -> Any:  # noqa: ANN401 - highspy ships no types that fit its own 
 
         def enableCallbacks(self) -> None:  # noqa: N802 - the name is theirs
             self.setOptionValue("output_flag", False)
-            super().enableCallbacks()
+            super().enableCallbacks()  # type: ignore[no-untyped-call]
 
-    solver = Quiet()
+    solver = Quiet()  # type: ignore[no-untyped-call]
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("random_seed", 0)
     solver.setOptionValue("mip_feasibility_tolerance", 1e-9)
@@ -55,7 +55,9 @@ class Program:
         self._count = 0
         self._z: dict[int, int] = {}
         rows: dict[int, list[tuple[int, int]]] = {}
-        most = 1.0 + float(sum(map(abs, laid.residuals.values()))) + float(sum(abs(laid.figures[c]) for c in sure))
+        most_exact = sum(magnitude(residual) for residual in laid.residuals.values())
+        most_exact += sum(magnitude(laid.figures[cell]) for cell in sure)
+        most = 1.0 + float(most_exact)
         for cell in cells:
             figure = float(laid.figures[cell])
             columns = self._free(cell) if cell in free else self._changeable(cell, figure, most, cell in sure)

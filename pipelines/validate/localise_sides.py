@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
-from pipelines.validate.localise_system import Component, Exact, Laid, Side, System, allowed, to_figure
+from pipelines.validate.localise_system import Component, Exact, Laid, Side, System, allowed, magnitude, to_figure
 from pipelines.validate.slips import single_slip
 
 MAX_PRIVATE = 6
@@ -51,7 +51,7 @@ def _possible(component: Component, laid: Laid, changes: Changes) -> list[Exact]
     """The figures that occur in the component's sides, their absolute values and whole parts, 0 and 1; ascending."""
     found: set[Exact] = {0, 1}
     for cell in {*component.private, *(cell for side in component.sides for cell in side.cells)} - laid.unknown:
-        size = abs(changes.get(cell, laid.figures[cell]))
+        size = magnitude(changes.get(cell, laid.figures[cell]))
         found |= {size, int(size), int(size) + 1}
     return sorted(found)
 
@@ -64,7 +64,7 @@ def _likeliest(laid: Laid, trials: Sequence[dict[int, Exact]]) -> dict[int, Exac
             single_slip(to_figure(laid.figures[cell]), to_figure(value), False, ()).cost
             for cell, value in trial.items()
         )
-        return cost, sum(abs(value - laid.figures[cell]) for cell, value in trial.items()), tuple(trial.values())
+        return cost, sum(magnitude(value - laid.figures[cell]) for cell, value in trial.items()), tuple(trial.values())
 
     return min(trials, key=key)
 

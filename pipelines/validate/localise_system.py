@@ -295,6 +295,11 @@ def allowed(system: System, position: int, figure: Exact) -> bool:
     )
 
 
+def magnitude(value: Exact) -> Exact:
+    """The absolute value, whose type stays that of a figure."""
+    return -value if value < 0 else value
+
+
 def to_figure(value: Exact) -> Figure:
     """An exact number as a figure: int where whole, else Decimal."""
     if isinstance(value, int):

@@ -206,7 +206,7 @@ def test_a_declared_rule_without_a_found_term() -> None:
         ('arrangement = "bands"', 'arrangement = "heap"', "Invalid enum value 'heap'"),
         ('kind = "money"', 'kind = "euro"', "Invalid enum value 'euro'"),
         ("first_year = 2021", 'first_year = "2021"', "Expected `int`, got `str`"),
-        ("optional = true", "optinal = true", "unknown field `optinal`"),
+        ("optional = true", "voluntary = true", "unknown field `voluntary`"),
     ],
 )
 def test_a_wrong_word_or_type_names_its_line(old: str, new: str, words: str) -> None:

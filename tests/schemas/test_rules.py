@@ -226,7 +226,7 @@ def test_domains_fire_and_are_silent() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('found = ["processed", "carried_out"]', 'found = ["proccessed"]', r"requests\.balance\..* names no cell"),
+        ('found = ["processed", "carried_out"]', 'found = ["processes"]', r"requests\.balance\..* names no cell"),
         ('expected = ["amount"]', 'expected = ["amount@last_yaer"]', "names no cell"),
         ('{ term = "repealed", is', '{ term = "withdrawn", is', "names no cell"),
         ('id = "fees_need_notice"', 'id = "fees_collected"', "fees_collected"),
