@@ -25,8 +25,10 @@ from schemas.frames import (
     wide_types,
 )
 from schemas.rules import LAST_YEAR, RuleSet
+from schemas.tables import DECIMAL_SCALE
 
 Figure = Decimal | int
+RESIDUAL = pl.Decimal(38, DECIMAL_SCALE)  # holds every count and every amount exactly
 
 
 class SubmissionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,32 +84,67 @@ def wide_frame(form: Form, rules: RuleSet, rows: Sequence[SubmissionRow]) -> pl.
     return frame
 
 
-def residuals(form: Form, rules: RuleSet, frame: pl.DataFrame, *, errors_only: bool = False) -> pl.DataFrame:
-    """``file`` and one column per rule and domain, in catalogue order; null where a term is missing."""
+def _residuals(form: Form, rules: RuleSet, *, errors_only: bool = False) -> list[pl.Expr]:
+    """One expression per rule and domain, in catalogue order, named by its id."""
+    kinds = {rule.id: form.by_id[rule.found[0].cell].kind for rule in rules.rules}
     expressions = [
-        residual_expression(rule).cast(cell_type(form.by_id[rule.found[0].cell].kind))
+        residual_expression(rule).cast(cell_type(kinds[rule.id]))
         for rule in rules.rules
         if not errors_only or rule.severity == "error"
     ]
-    expressions += [
+    return expressions + [
         domain_expression(form, domain) for domain in rules.domains if not errors_only or domain.severity == "error"
     ]
-    return frame.lazy().select(pl.col("file"), *expressions).collect()
 
 
-def broken_pairs(form: Form, rules: RuleSet, frame: pl.DataFrame) -> list[tuple[str, str]]:
-    """The (file, rule or domain id) pairs that are broken, in frame order, then catalogue order."""
-    table = residuals(form, rules, frame)
-    flags = table.select(
-        pl.col("file"),
-        *[violated(rule, pl.col(rule.id)) for rule in rules.rules],
-        *[(pl.col(domain.id) != 0) for domain in rules.domains],
+def residuals(
+    form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame, *, errors_only: bool = False
+) -> pl.DataFrame:
+    """``file`` and one column per rule and domain, in catalogue order; null where a term is missing."""
+    return frame.lazy().select(pl.col("file"), *_residuals(form, rules, errors_only=errors_only)).collect()
+
+
+def broken_list(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """What is broken as a long table: ``file``, ``rule`` (or domain id), ``residual``.
+
+    Rows stand in frame order, then catalogue order. ``residual`` is decimal(38,4) in the unit of the rule's cells; for
+    a domain it is how many figures of the file break it. A lazy frame is read only where the rules need it, and only
+    its broken rows are kept.
+    """
+    flags = {rule.id: violated(rule, pl.col(rule.id)) for rule in rules.rules}
+    flags |= {domain.id: pl.col(domain.id) != 0 for domain in rules.domains}
+    broken = (
+        frame.lazy()
+        .select(pl.col("file"), *_residuals(form, rules))
+        .filter(pl.any_horizontal(*flags.values()))
+        .collect()
     )
-    names = flags.columns[1:]
-    return [(row[0], name) for row in flags.iter_rows() for name, broken in zip(names, row[1:], strict=True) if broken]
+    told = [pl.when(flag).then(pl.col(name).cast(RESIDUAL)).alias(name) for name, flag in flags.items()]
+    return (
+        broken.lazy()
+        .select(pl.col("file"), *told)
+        .with_row_index("row")
+        .unpivot(index=("row", "file"), variable_name="rule", value_name="residual")
+        .filter(pl.col("residual").is_not_null())
+        .sort("row", maintain_order=True)  # unpivot keeps the catalogue's order, so a stable sort does too
+        .select("file", "rule", "residual")
+        .collect()
+    )
 
 
-def gate(form: Form, rules: RuleSet, frame: pl.DataFrame) -> tuple[str, ...]:
+def broken_counts(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
+    """How many files break each rule and domain, by id in catalogue order, zeros among them; nothing else is kept."""
+    counts = [violated(rule, residual_expression(rule)).sum().alias(rule.id) for rule in rules.rules]
+    counts += [(domain_expression(form, domain) != 0).sum().alias(domain.id) for domain in rules.domains]
+    return {name: int(count) for name, count in frame.lazy().select(counts).collect().row(0, named=True).items()}
+
+
+def broken_pairs(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> list[tuple[str, str]]:
+    """The (file, rule or domain id) pairs that are broken, in frame order, then catalogue order."""
+    return broken_list(form, rules, frame).select("file", "rule").rows()
+
+
+def gate(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> tuple[str, ...]:
     """The error rules that pandera finds broken in ``frame``, by Check name; empty when the schema holds.
 
     This calls the derived schema itself, so that what stops publication is the published contract.

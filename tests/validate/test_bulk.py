@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 import pandera.errors
@@ -8,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.validate.bulk import SubmissionRow, broken_pairs, gate, residuals, wide_frame
+from pipelines.validate.bulk import (
+    RESIDUAL,
+    SubmissionRow,
+    broken_counts,
+    broken_list,
+    broken_pairs,
+    gate,
+    residuals,
+    wide_frame,
+)
 from schemas.frames import submissions_contract, submissions_schema
 from schemas.rules import LAST_YEAR, domain_problem
 from tests.facts import FORM, RULES, dense, published
@@ -196,3 +206,26 @@ def test_pandera_the_compiled_pass_and_the_naive_evaluation_flag_the_same_pairs(
         expected = {rule for file, rule in compiled if file == f"f{n}" and rule in errors}
         assert contract_failures(one) == expected
         assert set(gate(FORM, RULES, one)) == expected
+
+
+def test_the_long_list_says_by_how_much_in_frame_order_then_catalogue_order():
+    leaf = "requests.granted.natural_person"
+    table = frame(
+        row(dense() | {leaf: dense()[leaf] + 3}, file="z.xlsx"),
+        row(dense(), file="m.xlsx"),
+        row(dense() | {"processing_fees.notices.collected": Decimal("90.5")}, file="b.xlsx"),
+        row(dense() | {"proactive.licences.decisions": -1, "proactive.penalties.decisions": -2}, file="a.xlsx"),
+    )
+    for given_as in (table, table.lazy()):
+        found = broken_list(FORM, RULES, given_as)
+        assert found.schema == {"file": pl.String, "rule": pl.String, "residual": RESIDUAL}
+        assert found.rows() == [
+            ("z.xlsx", "requests.row_total.granted", -3),
+            ("z.xlsx", "requests.outcome_sum.natural_person", -3),
+            ("b.xlsx", "processing_fees.fees_collected.notices", Decimal("0.5")),
+            ("a.xlsx", "count_not_negative", 2),
+        ]
+        counts = broken_counts(FORM, RULES, given_as)
+        assert list(counts) == [*RULES.by_id, *(domain.id for domain in RULES.domains)]
+        assert {rule: count for rule, count in counts.items() if count} == Counter(found["rule"])
+    assert broken_list(FORM, RULES, table.clear()).rows() == []
