@@ -88,7 +88,11 @@ def columns_below(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) ->
 
 
 def columns_beside(geometry: Geometry, plan: TablePlan, at: int) -> tuple[int, ...] | None:
-    """The same for a table whose rows stand beside one another: each column below the label of its row."""
+    """The same for a table whose rows stand beside one another: each column below the label of its row.
+
+    Heads above all those labels belong to another table on the same sheet. Where the labels have lost their spans, the
+    order of all the column heads on one line tells as much.
+    """
     rows: dict[str, Head] = {}
     for head in geometry.heads:
         if head.meaning.kind == "row" and head.meaning.table == plan.table and head.meaning.edition == plan.edition:
@@ -97,22 +101,42 @@ def columns_beside(geometry: Geometry, plan: TablePlan, at: int) -> tuple[int, .
             rows[head.meaning.id] = head
     if len(rows) != len(plan.rows):
         return None
+    top = min(head.row for head in rows.values())
+    heads = [
+        head
+        for head in geometry.heads
+        if head.meaning.kind == "column"
+        and head.meaning.table == plan.table
+        and head.meaning.edition == plan.edition
+        and head.row > top
+    ]
+    if any(head.row >= at for head in heads):
+        return None
+    if all(head.columns == 1 for head in rows.values()):
+        return _in_order(heads, rows, plan)
     found: dict[str, int] = {}
-    for head in geometry.heads:
-        meaning = head.meaning
-        if meaning.kind != "column" or meaning.table != plan.table or meaning.edition != plan.edition:
-            continue
+    for head in heads:
         owners = [
             row
-            for row, top in rows.items()
-            if top.column <= head.column < top.column + top.columns and head.row > top.row
+            for row, label in rows.items()
+            if label.column <= head.column < label.column + label.columns and head.row > label.row
         ]
-        if len(owners) != 1 or head.row >= at or f"{owners[0]}.{meaning.id}" in found:
+        if len(owners) != 1 or f"{owners[0]}.{head.meaning.id}" in found:
             return None
-        found[f"{owners[0]}.{meaning.id}"] = head.column
+        found[f"{owners[0]}.{head.meaning.id}"] = head.column
     columns = tuple(found.get(column, -1) for column in plan.joined.columns)
     ordered = all(left < right for left, right in pairwise(columns))
     return columns if ordered and columns[0] >= 0 else None
+
+
+def _in_order(heads: list[Head], rows: dict[str, Head], plan: TablePlan) -> tuple[int, ...] | None:
+    """The columns of all heads where they stand on one line in the form's order, below the labels of all rows."""
+    said = sorted(heads, key=lambda head: head.column)
+    below = max(label.row for label in rows.values())
+    if len({head.row for head in said}) != 1 or said[0].row <= below or any(head.columns > 1 for head in said):
+        return None
+    names = [column.rsplit(".", 1)[-1] for column in plan.joined.columns]
+    return tuple(head.column for head in said) if [head.meaning.id for head in said] == names else None
 
 
 def slots_at(geometry: Geometry, columns: tuple[int, ...], at: int) -> tuple[Slot | None, ...] | None:
