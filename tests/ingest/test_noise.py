@@ -9,7 +9,7 @@ import pytest
 from pipelines.ingest.read import read_document
 from tests.ingest.noise import random_case
 
-CASES = 300
+CASES = 200
 # The least share of the figures that must be read in each way of writing. Text that loses its blanks must leave open
 # what it does not tell, so these are no aims, only the floor below which something has broken.
 LEAST = {"drawn": 0.95, "pipes": 0.94, "tabs": 0.92, "stream": 0.74, "spaces": 0.63, "barred": 0.60, "parted": 0.36}

@@ -67,10 +67,7 @@ def _place(tried: Tried) -> str:
 
 
 def report(tries: Sequence[Tried], threshold: int) -> bool:
-    """Print survivors by place and the shares by module; whether the share reaches the threshold."""
-    for tried in sorted(tries, key=lambda each: (each.target.module, each.mutant.number)):
-        if tried.verdict == "survived":
-            print(f"SURVIVED {_place(tried)}")
+    """Print the shares by module; whether the share reaches the threshold."""
     print(f"\n{'module':40} {'mutants':>8} {'noticed':>8} {'share':>7}")
     for module in dict.fromkeys(tried.target.module for tried in tries):
         own = [tried for tried in tries if tried.target.module == module]
@@ -109,7 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     jobs = [(target, mutant, usual[target]) for target, mutant in chosen]
     late = begun + options.seconds if options.seconds else None
-    tries = list(run(jobs, options.processes, lambda: late is not None and time.monotonic() > late))
+    tries = []
+    for tried in run(jobs, options.processes, lambda: late is not None and time.monotonic() > late):
+        tries.append(tried)
+        if tried.verdict == "survived":
+            print(f"SURVIVED {_place(tried)}", flush=True)
     good = report(tries, plan.threshold)
     if len(tries) < len(jobs):
         print(f"{len(jobs) - len(tries)} of {len(jobs)} not tried: time was up")
