@@ -46,6 +46,6 @@ def previous_submissions(data: str, regions: str, partition: Partition, workers:
     settled = settle_submissions(reads, folders, partition.region, year, form, rules, decisions, {})
     judged = judge_submissions(settled.frame, reads, partition.region, year, form, rules, {}, has_history=True)
     accepted, _ = accept_submissions(
-        settled.frame, [*settled.findings, *judged.findings], files, partition.region, year, decisions
+        settled.frame, [*settled.findings, *judged.findings], files, partition.region, year, form, decisions
     )
     return accepted

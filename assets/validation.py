@@ -159,6 +159,7 @@ def acceptance(
         received_files,
         partition.region,
         partition.year,
+        partition.form,
         partition.decisions,
     )
     sha256 = dict(zip(received_files["file"], received_files["file_sha256"], strict=True))

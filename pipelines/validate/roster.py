@@ -13,7 +13,8 @@ import msgspec
 
 from pipelines.findings_table import blocking
 from pipelines.regions import find_body
-from schemas.findings import Finding, make_finding
+from schemas.findings import Finding, make_finding, number_text, place_en, place_zh
+from schemas.form import Cell, Form
 from schemas.intake import ReadFile
 from schemas.region import Body, Region
 
@@ -21,6 +22,7 @@ Figures = Mapping[str, Decimal | int]
 # Small returns are alike by nature (a township with one document in force); only returns with at least this many
 # figures above zero are compared.
 COPY_MINIMUM = 6
+SHOWN_DIFFERENCES = 6
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,33 @@ def _name(region: Region, code: str) -> str:
     return f"{body.name_zh}（{code}）" if body else code
 
 
-def _accept(body: Body, versions: Sequence[Delivery], year: int) -> tuple[Delivery | None, list[Finding]]:
+def _differences(older: Delivery, newer: Delivery, form: Form) -> dict[str, str]:
+    """What figures differ between two versions, in words; "" in both languages where one of them has none."""
+    if not older.values or not newer.values:
+        return {"differences_zh": "", "differences_en": ""}
+    changed = [cell for cell in form.cells if older.values.get(cell.id) != newer.values.get(cell.id)]
+    if not changed:
+        return {"differences_zh": "两个版本的数字相同。", "differences_en": "Their figures are the same."}
+
+    def said(cell: Cell) -> str:
+        before, after = (number_text(version.values.get(cell.id)) or "—" for version in (older, newer))
+        return f"{before} → {after}"
+
+    more = len(changed) - SHOWN_DIFFERENCES
+    shown = changed[:SHOWN_DIFFERENCES]
+    zh = "；".join(f"{place_zh(form, cell)}{said(cell)}" for cell in shown) + (
+        f"；等另外 {more} 处" if more > 0 else ""
+    )
+    en = "; ".join(f"{place_en(form, cell)} {said(cell)}" for cell in shown) + (
+        f"; and {more} more" if more > 0 else ""
+    )
+    return {
+        "differences_zh": f"数字改动 {len(changed)} 处：{zh}。",
+        "differences_en": f"{len(changed)} figure(s) changed: {en}.",
+    }
+
+
+def _accept(body: Body, versions: Sequence[Delivery], form: Form) -> tuple[Delivery | None, list[Finding]]:
     """The accepted version of one body, if any, and the findings about its versions; those of the files that count."""
     latest = max(version.sequence for version in versions)
     newest = [version for version in versions if version.sequence == latest]
@@ -104,6 +132,7 @@ def _accept(body: Body, versions: Sequence[Delivery], year: int) -> tuple[Delive
     findings = [finding for version in counting for finding in version.findings]
     if chosen is not newest[0]:
         words = {"name": body.name_zh, "newer": newest[0].file, "file": chosen.file}
+        words |= _differences(chosen, newest[0], form)
         findings.append(make_finding("rejected_version", words=words, file=newest[0].file, **fields))
     superseded = [v for v in older if v.sequence < chosen.sequence and v.sha256 != chosen.sha256]
     if superseded:
@@ -112,12 +141,13 @@ def _accept(body: Body, versions: Sequence[Delivery], year: int) -> tuple[Delive
             "count": len(versions),
             "file": chosen.file,
             "older": "、".join(version.file for version in superseded),
+            **_differences(superseded[0], chosen, form),
         }
         findings.append(make_finding("superseded_submission", words=words, file=chosen.file, **fields))
     return chosen, findings
 
 
-def accept(deliveries: Sequence[Delivery], region: Region, year: int) -> Acceptance:
+def accept(deliveries: Sequence[Delivery], region: Region, year: int, form: Form) -> Acceptance:
     """Choose one version per body: the newest that has no unwaived error; a tie for newest is an error.
 
     The errors of a newer, wrong version still count (publication waits for its author), those of a superseded version
@@ -133,7 +163,7 @@ def accept(deliveries: Sequence[Delivery], region: Region, year: int) -> Accepta
         chosen: Delivery | None = None
         why_zh = why_en = ""
         if own:
-            chosen, about = _accept(body, own, year)
+            chosen, about = _accept(body, own, form)
             findings += about
             errors = len(blocking(about))
             why_zh, why_en = f"（收到的文件有 {errors} 个错误）", f" (the file received has {errors} error(s))"

@@ -174,6 +174,7 @@ def accept_submissions(
     received: pl.DataFrame,
     region: Region,
     year: int,
+    form: Form,
     decisions: Decisions,
 ) -> tuple[pl.DataFrame, Acceptance]:
     """The wide frame of accepted submissions in roster order, and what became of the roster, waivers applied.
@@ -185,6 +186,7 @@ def accept_submissions(
     body_of = {f.file: f.body for f in waived if f.file} | dict(zip(frame["file"], frame["body"], strict=True))
     rows = {row["file"]: row for row in received.iter_rows(named=True)}
     digests = dict(zip(frame["file"], frame["file_sha256"], strict=True))
+    values = {row["file"]: figures_of(form, row) for row in frame.iter_rows(named=True)}
     deliveries = []
     for file in sorted(body_of):  # a file that says nothing and of which nothing is said has delivered nothing
         row = rows[received_as(file, rows)]
@@ -194,11 +196,11 @@ def accept_submissions(
                 sha256=digests.get(file, row["file_sha256"]),
                 sequence=row["sequence"],
                 body=body_of[file],
-                values={},
+                values=values.get(file, {}),
                 findings=tuple(f for f in waived if f.file == file),
             )
         )
-    result = accept(deliveries, region, year)
+    result = accept(deliveries, region, year, form)
     general = [f for f in waived if not f.file]
     counted = waive([*result.findings, *general], decisions.waiver)
     counted = [msgspec.structs.replace(f, region=region.settings.code, year=year) for f in counted]

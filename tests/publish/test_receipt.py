@@ -153,6 +153,7 @@ def test_information_is_folded_warnings_and_errors_are_not() -> None:
     values["proactive.normative_documents.repealed"] = 0
     values["proactive.normative_documents.in_force"] = 1
     words = {"name": "临江镇", "count": 2, "file": "b.xlsx", "older": "a.xlsx"}
+    words |= {"differences_zh": "", "differences_en": ""}
     findings = [make_finding("superseded_submission", words=words), *findings_of(values)]
     root = tree(page(values, findings))
     assert text(one(root, "//p[@class='headline']")) == "✓核查通过；有 1 处请核实。"

@@ -7,7 +7,7 @@ from pipelines.regions import load_region
 from pipelines.validate.roster import COPY_MINIMUM, Delivery, accept, assign, bodies_rows, copies
 from schemas.findings import make_finding
 from schemas.intake import ReadFile
-from tests.facts import REGION, REGIONS, dense
+from tests.facts import FORM, REGION, REGIONS, dense
 
 COUNTY = load_region(REGIONS, REGION)
 FIRST, SECOND = COUNTY.bodies[0], COUNTY.bodies[1]
@@ -88,14 +88,14 @@ def everybody(*first):
 
 
 def test_a_whole_roster_is_accepted_without_a_word():
-    result = accept(everybody(delivery()), COUNTY, 2023)
+    result = accept(everybody(delivery()), COUNTY, 2023, FORM)
     assert result.findings == ()
     assert set(result.status.values()) == {"accepted"}
     assert len(result.accepted) == 66
 
 
 def test_a_missing_body_is_a_finding():
-    result = accept(everybody(), COUNTY, 2023)
+    result = accept(everybody(), COUNTY, 2023, FORM)
     assert rules_of(result.findings) == ["roster_missing"]
     assert result.findings[0].body == FIRST.code
     assert FIRST.name_zh in result.findings[0].message_zh
@@ -103,7 +103,7 @@ def test_a_missing_body_is_a_finding():
 
 
 def test_a_refused_return_leaves_the_body_missing_and_says_why():
-    result = accept(everybody(delivery(findings=[ERROR])), COUNTY, 2023)
+    result = accept(everybody(delivery(findings=[ERROR])), COUNTY, 2023, FORM)
     assert rules_of(result.findings) == ["missing_cell", "roster_missing"]
     assert "1 个错误" in result.findings[1].message_zh
     assert result.status[FIRST.code] == "refused"
@@ -111,41 +111,53 @@ def test_a_refused_return_leaves_the_body_missing_and_says_why():
 
 def test_the_newest_valid_version_counts_and_the_older_is_named():
     old = delivery("old.xlsx", sequence=1, findings=[ERROR])
-    result = accept(everybody(old, delivery("new.xlsx", sequence=2)), COUNTY, 2023)
+    result = accept(everybody(old, delivery("new.xlsx", sequence=2)), COUNTY, 2023, FORM)
     assert result.accepted[FIRST.code] == "new.xlsx"
     assert rules_of(result.findings) == ["superseded_submission"]
     assert "old.xlsx" in result.findings[0].message_zh
     assert result.versions[FIRST.code] == 2
 
 
+def test_what_changed_between_two_versions_is_said():
+    old = delivery("old.xlsx", sequence=1, values=dense())
+    new = delivery("new.xlsx", sequence=2, values=dense() | {"proactive.licences.decisions": 12})
+    (said,) = accept(everybody(old, new), COUNTY, 2023, FORM).findings
+    before = dense()["proactive.licences.decisions"]
+    assert f"数字改动 1 处：表二「行政许可｜本年处理决定数量」{before} → 12。" in said.message_zh
+    same = accept(everybody(old, delivery("new.xlsx", sequence=2, values=dense())), COUNTY, 2023, FORM)
+    assert "两个版本的数字相同" in same.findings[0].message_zh
+    many = delivery("new.xlsx", sequence=2, values={cell: value + 1 for cell, value in dense().items()})
+    assert "等另外 197 处" in accept(everybody(old, many), COUNTY, 2023, FORM).findings[0].message_zh
+
+
 def test_a_newer_wrong_version_keeps_its_errors_and_the_older_counts():
     new = delivery("new.xlsx", sequence=2, findings=[ERROR])
-    result = accept(everybody(delivery("old.xlsx"), new), COUNTY, 2023)
+    result = accept(everybody(delivery("old.xlsx"), new), COUNTY, 2023, FORM)
     assert result.accepted[FIRST.code] == "old.xlsx"
     assert rules_of(result.findings) == ["missing_cell", "rejected_version"]
 
 
 def test_different_files_that_arrived_together_are_a_tie():
-    result = accept(everybody(delivery("a.xlsx"), delivery("b.xlsx")), COUNTY, 2023)
+    result = accept(everybody(delivery("a.xlsx"), delivery("b.xlsx")), COUNTY, 2023, FORM)
     assert rules_of(result.findings) == ["version_tie", "roster_missing"]
     assert FIRST.code not in result.accepted
 
 
 def test_the_same_bytes_twice_are_no_tie():
     pair = [delivery("a.xlsx", sha256="s"), delivery("b.xlsx", sha256="s")]
-    result = accept(everybody(*pair), COUNTY, 2023)
+    result = accept(everybody(*pair), COUNTY, 2023, FORM)
     assert result.findings == ()
     assert result.accepted[FIRST.code] == "a.xlsx"
 
 
 def test_findings_of_files_that_count_for_nobody_are_kept():
     stray = make_finding("unknown_body", words={"file": "x", "found": "y"}, file="x")
-    result = accept([*everybody(delivery()), delivery("x", body="", findings=[stray])], COUNTY, 2023)
+    result = accept([*everybody(delivery()), delivery("x", body="", findings=[stray])], COUNTY, 2023, FORM)
     assert rules_of(result.findings) == ["unknown_body"]
 
 
 def test_rows_of_the_roster_say_what_became_of_each_return():
-    result = accept(everybody(), COUNTY, 2023)
+    result = accept(everybody(), COUNTY, 2023, FORM)
     waived = tuple(msgspec.structs.replace(finding, waived="停业") for finding in result.findings)
     rows = bodies_rows(COUNTY, 2023, msgspec.structs.replace(result, findings=waived), {f"{SECOND.code}.xlsx": "abc"})
     assert [row["status"] for row in rows[:2]] == ["waived", "accepted"]
