@@ -23,6 +23,8 @@ def suits(record: Record, row: RowPlan) -> bool:
         return False
     if not record.label or meanings_of(record.label):
         return True  # no label, or only that of a group or a head
+    if record.label.rstrip()[-1:].isdigit() and not row.label[-1:].isdigit():
+        return False  # a separator is lost: the first figure has run into the label, and the others are out of place
     return likeness(record.label, row.label) >= ALIKE
 
 
@@ -112,9 +114,7 @@ def _agrees(cut: Cut, pairs: list[tuple[int, int]]) -> bool:
     return all(rows[0] - 1 <= row <= rows[-1] + 1 for row in near)
 
 
-def _by_loose_labels(
-    cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int], beside: bool
-) -> dict[int, int]:
+def _by_loose_labels(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int], beside: bool) -> dict[int, int]:
     """Labels that stand alone in front of their records: one label, one record, again and again; or all labels of the
     table in front of all records.
 

@@ -223,6 +223,13 @@ def paper(seed: str, names: tuple[str, ...], edition: str = "2021") -> Paper:
     return made
 
 
+def redrawn(made: Paper, said: dict[str, str]) -> Paper:
+    """The same paper with other figures, all given as plain numbers."""
+    other = replace(made, said=said, truth={cell: Decimal(text) for cell, text in said.items()})
+    other.parts = _parts(other, Random(made.seed))
+    return other
+
+
 def _parts(made: Paper, random: Random) -> list[str | Rows]:
     names = made.names
     parts: list[str | Rows] = [f"示例单位2023年政府信息公开工作年度报告（{NOTE}）"]
