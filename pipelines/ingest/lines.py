@@ -37,6 +37,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     kind: SlotKind
     column: int = 0
     columns: int = 1
+    rows: int = 1
     number: str = ""
     formula: bool = False
 
@@ -109,6 +110,7 @@ def _grid_lines(grid: Grid, number: int) -> list[Line]:
                 kind=slot_kind(cell.text, cell.number, cell.formula),
                 column=cell.column,
                 columns=cell.columns,
+                rows=cell.rows,
                 number=cell.number,
                 formula=cell.formula,
             )
@@ -175,9 +177,7 @@ def _joins_remark(said: str, lines: list[Line]) -> bool:
     if above.grid >= 0 or above.raw or len(above.slots) != 1 or above.slots[0].kind != "value":
         return False
     slot = above.slots[0]
-    lines[-1] = msgspec.structs.replace(
-        above, slots=(msgspec.structs.replace(slot, text=f"{slot.text}{said}"),)
-    )
+    lines[-1] = msgspec.structs.replace(above, slots=(msgspec.structs.replace(slot, text=f"{slot.text}{said}"),))
     return True
 
 
@@ -197,20 +197,24 @@ def stream(lines: tuple[Line, ...]) -> tuple[Slot, ...]:
         elif empty_at is not None:
             out.append(Slot(text="", at=empty_at, kind="empty", column=len(out)))
 
-    started = False
+    started = framed = False
     for line in lines:
         if line.grid >= 0 or line.prose or line.section:
             close(None)
-            started = False
+            started = framed = False
             out.extend(line.slots)
             continue
         if not line.raw:
             piece.extend(line.slots)
             continue
         pieces = _SEPARATOR.split(line.raw)
+        bare = not line.raw.strip(" \t|｜│┃")
+        # Rows framed by bars at both ends: the two bars where one ends and the next begins hold no cell.
+        between = framed and not bare and not pieces[0].strip()
+        framed = not bare and not pieces[-1].strip()
         for position, text in enumerate(pieces):
             if position:
-                close(line.at if started else None)
+                close(line.at if started and not (between and position == 1) else None)
                 started = True
             said = text.strip()
             if said:

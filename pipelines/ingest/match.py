@@ -308,13 +308,11 @@ def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Des
         if slots is None:
             slots = place(cut.records[n].run, rows[row], patterns, desk.borrowed)
         for cell, slot in zip(rows[row].cells, slots or (), strict=False):
-            if slot is not None:
+            if slot is not None and slot.rows == 1:  # a figure merged over rows is nobody's
                 cells[cell] = slot
     if not joined:
         cells |= restored(cut, placed, rows)
-    stray = sum(
-        n not in placed and record.run.numbers > 0 and not record.crumb for n, record in enumerate(cut.records)
-    )
+    stray = sum(n not in placed and record.run.numbers > 0 and not record.crumb for n, record in enumerate(cut.records))
     return Reading(plan, cells, stray, (), patterns, bool(cut.records))
 
 

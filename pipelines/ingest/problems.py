@@ -86,9 +86,7 @@ def _table(name: str, identifier: str, found: Match) -> Finding | None:
     """The finding of one table of which cells are unread; None where all are read."""
     reading = found.readings.get(identifier)
     form = load_form(reading.plan.edition if reading else editions()[-1])
-    unread = tuple(
-        cell.id for cell in form.cells_of(identifier) if reading is None or cell.id not in reading.cells
-    )
+    unread = tuple(cell.id for cell in form.cells_of(identifier) if reading is None or cell.id not in reading.cells)
     if not unread:
         return None
     zh, en = _reason(reading, len(unread))

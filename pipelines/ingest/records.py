@@ -44,8 +44,8 @@ class Cut(msgspec.Struct, frozen=True):
     """All records of a table in reading order.
 
     ``streamed``: cut by labels, not by lines. ``vague``: an empty cell leaves no trace in such text, so a count of
-    figures may deceive. ``orphans``: how many labels have no figures before the next block begins; ``piled``: most have none, so that the
-    one in front of some figures may be the last of a pile.
+    figures may deceive. ``orphans``: how many labels have no figures before the next block begins; ``piled``: most have
+    none, so that the one in front of some figures may be the last of a pile.
     """
 
     records: tuple[Record, ...]
@@ -75,9 +75,7 @@ class _Cutter:
 
     def alone(self, row: int | None, text: str) -> int | None:
         """``row`` for a label without figures; None if the same text heads a column (其他, 总计) and may mean that."""
-        heads = any(
-            meaning.kind == "column" and meaning.table == self.plan.table for meaning in label_meanings(text)
-        )
+        heads = any(meaning.kind == "column" and meaning.table == self.plan.table for meaning in label_meanings(text))
         return None if heads else row
 
     def blank(self, row: int, text: str, slots: Sequence[Slot]) -> bool:

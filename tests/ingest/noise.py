@@ -183,7 +183,9 @@ def _filled(drawing: Drawing, said: Truth, how: Accidents, random: Random) -> li
 METADATA = Grid(
     cells=tuple(
         TextCell(row=y, column=x, text=text, at="表头")
-        for y, row in enumerate((("名称", "示例单位年度报告"), ("索引号", "000000001/2024-00001"), ("公开日期", "2024-01-20")))
+        for y, row in enumerate(
+            (("名称", "示例单位年度报告"), ("索引号", "000000001/2024-00001"), ("公开日期", "2024-01-20"))
+        )
         for x, text in enumerate(row)
     )
 )

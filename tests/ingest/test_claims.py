@@ -17,7 +17,9 @@ T = "requests.{}.total"
 
 
 def claims(*lines, year=2023, form=None):
-    document = Document(format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1)))
+    document = Document(
+        format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1))
+    )
     return find_claims(flatten(document), form or {}, year)
 
 
@@ -26,7 +28,9 @@ def stated(*lines, year=2023):
 
 
 def fees(*lines, year=2023):
-    document = Document(format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1)))
+    document = Document(
+        format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1))
+    )
     return {cell.cell.rsplit(".", 1)[1]: cell.value for cell in find_fees(flatten(document), year)}
 
 
@@ -40,10 +44,18 @@ def fees(*lines, year=2023):
         ),
         (
             "收到政府信息公开申请46件,结转上年度3件,本年度办结44件,剩余5件结转下年度。",
-            {T.format("received"): 46, T.format("carried_in"): 3, T.format("processed"): 44, T.format("carried_out"): 5},
+            {
+                T.format("received"): 46,
+                T.format("carried_in"): 3,
+                T.format("processed"): 44,
+                T.format("carried_out"): 5,
+            },
         ),
         (
-            "办结 2022 年度结转政府信息公开申请 4 件，新受理政府信息公开申请共计 101 件，已办结 99 件，结转 2024 年度继续办理 2 件。",
+            (
+                "办结 2022 年度结转政府信息公开申请 4 件，新受理政府信息公开申请共计 101 件，"
+                "已办结 99 件，结转 2024 年度继续办理 2 件。"
+            ),
             {
                 T.format("carried_in"): 4,
                 T.format("received"): 101,
@@ -52,7 +64,10 @@ def fees(*lines, year=2023):
             },
         ),
         (
-            "依申请公开中，予以公开11件、部分公开2件、不予公开3件、无法提供4件、不予处理5件、作其他处理（含主动撤回）6件、转下年度办理7件。",
+            (
+                "依申请公开中，予以公开11件、部分公开2件、不予公开3件、无法提供4件、不予处理5件、"
+                "作其他处理（含主动撤回）6件、转下年度办理7件。"
+            ),
             {
                 T.format("granted"): 11,
                 T.format("partly_granted"): 2,
@@ -63,7 +78,10 @@ def fees(*lines, year=2023):
                 T.format("carried_out"): 7,
             },
         ),
-        ("共收到8份政府信息公开申请，均为自然人申请。无下年度结转。", {T.format("received"): 8, T.format("carried_out"): 0}),
+        (
+            "共收到8份政府信息公开申请，均为自然人申请。无下年度结转。",
+            {T.format("received"): 8, T.format("carried_out"): 0},
+        ),
         ("收到政府信息公开申请一件。", {T.format("received"): 1}),
         ("新收政府信息公开申请1,234件。", {T.format("received"): 1234}),
         (
@@ -84,7 +102,10 @@ def fees(*lines, year=2023):
             },
         ),
         (
-            "引发行政复议 5 件，结果维持 2 件，结果纠正 3 件；引发行政诉讼 7 件，结果维持 5 件，尚未审结 1 件，其他结果 1 件。",
+            (
+                "引发行政复议 5 件，结果维持 2 件，结果纠正 3 件；引发行政诉讼 7 件，"
+                "结果维持 5 件，尚未审结 1 件，其他结果 1 件。"
+            ),
             {
                 "disputes.reconsideration.total": 5,
                 "disputes.reconsideration.upheld": 2,
@@ -95,7 +116,10 @@ def fees(*lines, year=2023):
                 "disputes.litigation_direct.other_result": 1,
             },
         ),
-        ("发生行政复议3件,未发生政府信息公开行政诉讼案件。", {"disputes.reconsideration.total": 3, "disputes.litigation_direct.total": 0}),
+        (
+            "发生行政复议3件,未发生政府信息公开行政诉讼案件。",
+            {"disputes.reconsideration.total": 3, "disputes.litigation_direct.total": 0},
+        ),
         ("全县共办理复议、诉讼相关案件 74 件。", {"disputes.reconsideration.total": 74}),
         (
             "未收到政府信息公开申请，未发生行政复议、行政诉讼，未制发行政规范性文件。",
@@ -192,7 +216,10 @@ def test_readings_follow_the_edition():
         ("未发出政府信息处理费收费通知，未收取信息处理费。", {"issued": 0, "amount": 0, "collected": 0}),
         ("本年度本机关未收取信息公开处理费。", {"collected": 0}),
         ("全年收取政府信息公开信息处理费 0 元。", {"collected": 0}),
-        ("发出收费通知3件，通知的总金额1500元，实际收取的总金额1200元。", {"issued": 3, "amount": 1500, "collected": 1200}),
+        (
+            "发出收费通知3件，通知的总金额1500元，实际收取的总金额1200元。",
+            {"issued": 3, "amount": 1500, "collected": 1200},
+        ),
         ("发出3件收费通知。", {"issued": 3}),
         ("收取信息处理费共计380元。", {}),
         ("信息处理费共计400元。", {}),
@@ -229,8 +256,14 @@ def test_every_declared_pattern_is_met_by_some_sentence():
 EXAMPLES = (
     "收到依申请公开9件，自然人申请5件，法人或其他组织申请3件，上年结转1件，结转至下年度2件，已办结8件。",
     "依申请公开中，予以公开1件，部分公开1件，不予公开1件，无法提供1件，不予处理1件，其他处理1件。",
-    "依申请公开中，本机关不掌握1件，没有现成信息1件，信访举报投诉类申请1件，重复申请1件，过程性信息1件，内部事务信息1件，行政查询事项1件，商业企业申请1件。",
-    "行政复议1件，行政诉讼1件。制发规章1件，行政规范性文件1件，行政许可1件，行政处罚1件，行政强制1件，行政事业性收费1万元。",
+    (
+        "依申请公开中，本机关不掌握1件，没有现成信息1件，信访举报投诉类申请1件，"
+        "重复申请1件，过程性信息1件，内部事务信息1件，行政查询事项1件，商业企业申请1件。"
+    ),
+    (
+        "行政复议1件，行政诉讼1件。制发规章1件，行政规范性文件1件，行政许可1件，"
+        "行政处罚1件，行政强制1件，行政事业性收费1万元。"
+    ),
 )
 
 

@@ -31,7 +31,9 @@ def test_titles(lines, name, year):
 
 
 def test_marks_of_our_workbook_come_first():
-    document = said("别处2020年政府信息公开工作年度报告", marks={"year": "2023", "body": "511725-D01", "body_name": "示例局"})
+    document = said(
+        "别处2020年政府信息公开工作年度报告", marks={"year": "2023", "body": "511725-D01", "body_name": "示例局"}
+    )
     found = identify(document)
     assert (found.body_name, found.year) == ("示例局", 2023)
 

@@ -103,7 +103,9 @@ def test_chinese_numerals(number):
     assert chinese_number(text.rstrip("零") or "零") == number
 
 
-@pytest.mark.parametrize(("text", "number"), [("十", 10), ("两", 2), ("三十七", 37), ("二〇二三", 2023), ("件", None), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("十", 10), ("两", 2), ("三十七", 37), ("二〇二三", 2023), ("件", None), ("", None)]
+)
 def test_chinese_numerals_as_written(text, number):
     assert chinese_number(text) == number
 
