@@ -95,7 +95,7 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
 
     def start(path: str, width: str = "wide", expect: str = "", base: str = "", script: bool = True) -> Page:
         context = browser.new_context(viewport={"width": WIDTHS[width], "height": 900}, java_script_enabled=script)
-        context.set_default_timeout(8000)
+        context.set_default_timeout(30_000)
         context.add_init_script(WATCH)
         page = context.new_page()
         seen: list[str] = []
@@ -121,7 +121,7 @@ def foreign(url: str, host: str) -> bool:
 
 def until(page: Page, expression: str) -> None:
     """Wait until ``expression`` is true on the page. (Playwright's own wait needs eval, which the policy forbids.)"""
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 30
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, f"never true: {expression}"
         page.wait_for_timeout(30)
