@@ -145,7 +145,7 @@ def _by_loose_labels(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int], 
             if several:
                 return {}
             continue
-        if row in taken or not suits_width(record, rows[row]):
+        if row >= len(rows) or row in taken or not suits_width(record, rows[row]):
             return {}
         taken.add(row)
         found[n] = row

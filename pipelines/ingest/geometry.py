@@ -12,6 +12,7 @@ import msgspec
 from pipelines.ingest.document import Grid, TextCell
 from pipelines.ingest.labels import Meaning, meanings_of
 from pipelines.ingest.lines import Slot, slot_kind
+from pipelines.ingest.normalise import runs_together
 from pipelines.ingest.plan import RowPlan, TablePlan
 
 # How many cells below one another may spell one head, such as 社会 / 公益 / 组织.
@@ -140,10 +141,16 @@ def _in_order(heads: list[Head], rows: dict[str, Head], plan: TablePlan) -> tupl
 
 
 def slots_at(geometry: Geometry, columns: tuple[int, ...], at: int) -> tuple[Slot | None, ...] | None:
-    """The slots of a grid row at those columns, None where the file has no cell; None if two columns share a cell."""
+    """The slots of a grid row at those columns, None where the file has no cell.
+
+    None if two columns share a cell, or if one holds two figures and another none: cells may have become one.
+    """
     cells = [geometry.filled.get((at, column)) for column in columns]
     present = [id(cell) for cell in cells if cell is not None]
     if len(set(present)) != len(present) or any(cell is not None and cell.rows > 1 for cell in cells):
+        return None
+    texts = ["" if cell is None else cell.text.strip() for cell in cells]
+    if "" in texts and any(runs_together(text) for text in texts):
         return None
     return tuple(
         None

@@ -27,6 +27,7 @@ _SIGNED = re.compile(r"^(增加|减少|新增|增|减|[+\-−–—－＋])\s*(.
 _UNIT = re.compile(r"^(.*?[\d])\s*([^\d\s.,，+\-]{1,6})$")
 # A remark has words: a bare number in brackets may be a second figure, and then nobody knows which one is meant.
 _REMARK = re.compile(r"^(.*?)\s*[(\[【]([^()\[\]【】]*[一-鿿][^()\[\]【】]*)[)\]】]\s*$", re.DOTALL)
+_TWO = re.compile(r"\d[^\d.]+\d")
 _EXPONENT = re.compile(r"^\d+(?:\.\d+)?e[+-]?\d{1,2}$")
 _MONEY = {"元": 0, "万元": 4, "亿元": 8, "千元": 3, "百元": 2, "人民币": 0, "元整": 0, "万": 4, "亿": 8}
 _COUNTERS = ("件", "条", "个", "份", "宗", "例", "起", "次", "件次", "项", "人", "人次")
@@ -173,6 +174,11 @@ def _figure(said: str, kind: str, unit: str) -> Reading | None:
     if word and word[0] in "增减新" and kind != "signed_count":
         return Reading("text", None, "sign")
     return _bounded(sign * value, "")
+
+
+def runs_together(text: str) -> bool:
+    """Whether a text that is no figure holds two of them: a separator between two cells may have been lost."""
+    return len(text) <= 60 and bool(_TWO.search(text)) and not looks_like_value(text)
 
 
 def looks_like_value(text: str, number: str = "") -> bool:

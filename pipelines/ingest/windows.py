@@ -16,7 +16,7 @@ from itertools import combinations
 import msgspec
 
 from pipelines.ingest.lines import Slot
-from pipelines.ingest.normalise import read_value
+from pipelines.ingest.normalise import read_value, runs_together
 from pipelines.ingest.plan import RowPlan
 
 # So many rows must agree before their pattern is believed for a row that could lie in several ways.
@@ -119,6 +119,8 @@ def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tup
     windows = {start: run.slots[start : start + row.width] for start in starts}
     if run.numbers in (0, row.width):
         return windows[starts[0]]  # all blank, or all given: every window says the same
+    if any(slot.kind == "words" and runs_together(slot.text) for slot in run.slots):
+        return None  # the blank at an end may be what two cells that became one have left
     if not run.straight:
         # With its own label lost, a slot in front may be that label or a blank: only a true grid column tells, and
         # only if the end of the row agrees, for lost spans move a row to the left.
