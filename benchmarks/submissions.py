@@ -132,7 +132,7 @@ def chunks(form: Form, rules: RuleSet, rows: int):
 
 
 def write(path: Path, form: Form, rules: RuleSet, rows: int) -> int:
-    """Stream ``rows`` submissions to a Parquet file, chunk by chunk; answer how many were spoilt. Same rows, same file."""
+    """Stream ``rows`` submissions to a Parquet file, chunk by chunk; answer how many were spoilt."""
     spoilt, writer = 0, None
     try:
         for frame, wrong in chunks(form, rules, rows):

@@ -33,7 +33,9 @@ RESULTS = HERE / "RESULTS.md"
 SECTION = "validate"
 EDITION = "2021"
 MIB = 1024 * 1024
-HEAD = "# Results\n\nMeasured by the modules of this folder on the machine that each section names; figures are synthetic.\n"
+HEAD = (
+    "# Results\n\nMeasured by the modules of this folder, each on the machine that it names; figures are synthetic.\n"
+)
 LONGEST = 900  # seconds for one variant
 NAMES = {
     "floor": "floor: polars reads the columns the rules need",
@@ -172,8 +174,8 @@ def main() -> None:
     broken = sum(told[0]["counts"]["counts"].values())
     facts = [
         f"`python -m benchmarks.validate --rows {rows} --rounds {rounds}`: {rows:,} submissions of "
-        f"{len(form.cells)} cells, {size / MIB:.0f} MiB of Parquet, seed {SEED}; {spoilt:,} have one to three wrong cells, and "
-        f"{len(rules.rules)} rules and {len(rules.domains)} domains are broken {broken:,} times. "
+        f"{len(form.cells)} cells, {size / MIB:.0f} MiB of Parquet, seed {SEED}; {spoilt:,} have one to three "
+        f"wrong cells, and {len(rules.rules)} rules and {len(rules.domains)} domains are broken {broken:,} times. "
         "All variants agree on every count and every pair.",
         f"{machine()}. {versions(python if isinstance(python, Path) else None)}.",
         table(told),

@@ -63,21 +63,21 @@ def _short(text: object, most: int = 120) -> str:
 def check_sums(files: Mapping[str, bytes]) -> tuple[Finding, ...]:
     """``SHA256SUMS`` against the files in hand: altered (checksum_differs), missing and unlisted ones."""
     if SUMS not in files:
-        return (make_finding("release_file_missing", words={"file": SUMS, "list": "README.md "}, file=SUMS),)
+        return (make_finding("release_file_missing", words={"file": SUMS, "list": "README.md"}, file=SUMS),)
     try:
         listed = read_sums(files[SUMS])
     except PackageError as error:
-        words = {"file": SUMS, "found": _short(error), "expected": "HASH  NAME", "list": f" {SUMS} "}
+        words = {"file": SUMS, "found": _short(error), "expected": "HASH  NAME", "list": SUMS}
         return (make_finding("checksum_differs", words=words, file=SUMS, found=_short(error)),)
     findings = []
     for name, expected in listed.items():
         if name not in files:
-            words = {"file": name, "list": f" {SUMS} "}
+            words = {"file": name, "list": SUMS}
             findings.append(make_finding("release_file_missing", words=words, file=name))
             continue
         found = sha256(files[name])
         if found != expected:
-            words = {"file": name, "found": found, "expected": expected, "list": f" {SUMS} "}
+            words = {"file": name, "found": found, "expected": expected, "list": SUMS}
             findings.append(make_finding("checksum_differs", words=words, file=name, found=found, expected=expected))
     findings += [
         make_finding("release_file_unlisted", words={"file": name}, file=name)
@@ -115,7 +115,7 @@ def check_bytes(files: Mapping[str, bytes], descriptor: Mapping[str, Any]) -> tu
     for resource in descriptor["resources"]:
         path = resource["path"]
         if path not in files:
-            words = {"file": path, "list": f" {DESCRIPTOR} "}
+            words = {"file": path, "list": DESCRIPTOR}
             findings.append(make_finding("release_file_missing", words=words, file=path))
             continue
         size, expected_size = len(files[path]), resource["bytes"]
@@ -124,7 +124,7 @@ def check_bytes(files: Mapping[str, bytes], descriptor: Mapping[str, Any]) -> tu
             findings.append(make_finding("bytes_differ", words=sizes, file=path, found=size, expected=expected_size))
         found, expected = sha256(files[path]), resource["hash"].removeprefix("sha256:")
         if found != expected:
-            words = {"file": path, "found": found, "expected": expected, "list": f" {DESCRIPTOR} "}
+            words = {"file": path, "found": found, "expected": expected, "list": DESCRIPTOR}
             findings.append(make_finding("checksum_differs", words=words, file=path, found=found, expected=expected))
     return tuple(findings)
 

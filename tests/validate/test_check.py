@@ -130,10 +130,10 @@ def test_findings_stand_errors_first_in_form_order():
 
 
 def test_an_unreadable_file_has_its_problems_alone():
-    problem = make_finding("unreadable_file", words={"file": "a", "reason_zh": "坏", "reason_en": "bad"})
+    problem = make_finding("damaged_file", words={"file": "a", "reason": "坏", "reason_en": "bad"})
     checked = check_file(ReadFile(file="a", sha256="", format="xlsx", problems=(problem,)))
     assert checked.status == "unreadable"
-    assert rules_of(checked) == ["unreadable_file"]
+    assert rules_of(checked) == ["damaged_file"]
     assert checked.findings[0].file == "a"
 
 
