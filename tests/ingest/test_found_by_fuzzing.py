@@ -1,6 +1,10 @@
-"""The smallest file of each kind that once gave a wrong value or a fault under fuzzing (test_fuzz.py, test_matrix.py)."""
+"""The smallest file of each kind that once gave a wrong value or a fault (test_fuzz.py, test_matrix.py)."""
 
 from __future__ import annotations
+
+import io
+import re
+import zipfile
 
 from pipelines.ingest.read import read_bytes
 from tests.ingest.papers import as_csv, as_xlsx, paper, redrawn
@@ -49,8 +53,28 @@ def test_a_row_in_which_two_cells_became_one_is_left_unread():
     assert any("requests.unavailable_not_held.total" in finding.cells for finding in read.problems)
 
 
-def test_labels_alone_over_figures_of_another_row_are_no_fault():
-    """Rows that stand beside one another, of which only later labels are left."""
-    lines = "四、政府信息公开行政复议、行政诉讼情况\n未经复议直接起诉\n1 0 0 0 1\n"
-    read = read_bytes(lines.encode(), "x.txt")
-    assert not any(cell.cell.startswith("disputes.reconsideration.") for cell in read.cells)
+def test_a_workbook_whose_cell_has_an_impossible_place_is_damaged():
+    """A library makes room for all cells up to there, and ends the process when it gets none."""
+    for place in ("D1" + "9" * 60, "D", "99", "DDDD5"):
+        out = io.BytesIO()
+        with (
+            zipfile.ZipFile(io.BytesIO(as_xlsx(paper("impossible", ())))) as whole,
+            zipfile.ZipFile(out, "w") as spoilt,
+        ):
+            for name in whole.namelist():
+                part = whole.read(name)
+                if name.endswith("sheet1.xml"):
+                    part = re.sub(rb'<c r="A1"', f'<c r="{place}"'.encode(), part, count=1)
+                spoilt.writestr(name, part)
+        read = read_bytes(out.getvalue(), "x.xlsx")
+        assert [finding.rule for finding in read.problems] == ["damaged_file"], place
+
+
+def test_a_second_line_of_figures_below_labels_side_by_side_is_no_fault():
+    """Rows that stand beside one another are one row of figures: a second one has no label left."""
+    made, said = numbered("second line")
+    lines = as_csv_of(made, said).splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if said["disputes.reconsideration.total"] in line)
+    read = read_bytes("".join([*lines[: at + 1], lines[at].replace("1", "2"), *lines[at + 1 :]]).encode(), "x.csv")
+    assert not [cell for cell in read.cells if cell.cell.startswith("disputes.")]
+    assert any("disputes.reconsideration.total" in finding.cells for finding in read.problems)

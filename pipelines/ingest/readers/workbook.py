@@ -24,7 +24,7 @@ from pipelines.ingest.readers.spans import Budget, too_many
 from pipelines.ingest.readers.xmlparts import attribute, local, parse, refuse_declarations
 from pipelines.layout import MARK_SHEET
 
-_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 Notes = dict[tuple[int, int], SheetCell]
 
 
@@ -97,7 +97,7 @@ def _position(reference: str) -> tuple[int, int] | None:
     if not match:
         return None
     column = 0
-    for letter in match.group(1):
+    for letter in match.group(1).upper():
         column = column * 26 + ord(letter) - 64
     return int(match.group(2)) - 1, column - 1
 
@@ -143,7 +143,11 @@ def _scan(part: bytes, name: str) -> Notes:
                     row, column = int(element.get("r", row + 2)) - 1, -1
                 continue
             if tag == "c":
-                place = _position(element.get("r", "")) or (row, column + 1)
+                reference = element.get("r")
+                # Calamine makes a place of any reference, and room for all cells up to there.
+                place = _position(reference) if reference is not None else (row, column + 1)
+                if place is None:
+                    raise ValueError(reference)
                 row, column = place
                 cell, filled = _cell(element)
                 if filled:
