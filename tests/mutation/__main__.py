@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutation.mutants import Mutant, mutants, sample
-from tests.mutation.runner import BaselineError, Target, Tried, baseline, preload, run
+from tests.mutation.mutants import mutants, sample
+from tests.mutation.runner import BaselineError, Job, Target, Tried, baseline, preload, run
 
 ROOT = Path(__file__).resolve().parents[2]
 DECLARED = Path(__file__).with_name("targets.toml")
@@ -47,17 +47,18 @@ def load_plan(path: Path, root: Path) -> Plan:
     return Plan(found["seed"], found["sample"], found["threshold"], targets, equivalents)
 
 
-def choose(plan: Plan, count: int | None) -> tuple[list[tuple[Target, Mutant]], list[Equivalent]]:
+def choose(plan: Plan, count: int | None) -> tuple[list[Job], list[Equivalent]]:
     """The mutants to try, and equivalents that are no mutant any more. ``count``: per module, None for all."""
-    chosen: list[tuple[Target, Mutant]] = []
+    chosen: list[Job] = []
     stale = dict(plan.equivalents)
     for target in plan.targets:
-        found = mutants(target.path.read_text(encoding="utf-8"))
+        source = target.path.read_text(encoding="utf-8")
+        found = mutants(source)
         for mutant in found:
             stale.pop((target.module, *mutant.key), None)
         real = [mutant for mutant in found if (target.module, *mutant.key) not in plan.equivalents]
         drawn = real if count is None else sample(target.module, real, count, plan.seed)
-        chosen += [(target, mutant) for mutant in drawn]
+        chosen += [Job(target, source, mutant) for mutant in drawn]
     return chosen, list(stale)
 
 
@@ -95,19 +96,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     plan = load_plan(options.targets, options.root.resolve())
     count = None if options.all else options.sample or plan.sample
-    chosen, stale = choose(plan, count)
-    chosen = [(t, m) for t, m in chosen if not options.module or any(part in t.module for part in options.module)]
+    jobs, stale = choose(plan, count)
+    if options.module:
+        jobs = [job for job in jobs if any(part in job.target.module for part in options.module)]
     begun = time.monotonic()
     preload()
     try:
-        usual = {target: baseline(target) for target in dict.fromkeys(target for target, _ in chosen)}
+        usual = {target: baseline(target) for target in dict.fromkeys(job.target for job in jobs)}
     except BaselineError as error:
         print(error, file=sys.stderr)
         return 2
-    jobs = [(target, mutant, usual[target]) for target, mutant in chosen]
     late = begun + options.seconds if options.seconds else None
     tries = []
-    for tried in run(jobs, options.processes, lambda: late is not None and time.monotonic() > late):
+    for tried in run(jobs, usual, options.processes, lambda: late is not None and time.monotonic() > late):
         tries.append(tried)
         if tried.verdict == "survived":
             print(f"SURVIVED {_place(tried)}", flush=True)

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -56,6 +56,15 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Job:
+    """A mutant to try. ``source``: the module's text as it was when the mutant was made; the file may have moved on."""
+
+    target: Target
+    source: str
+    mutant: Mutant
+
+
+@dataclass(frozen=True)
 class Tried:
     """A mutant and what became of it."""
 
@@ -87,7 +96,7 @@ class _InPlace(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, self._loader.path, loader=self._loader)
 
 
-def _run_tests(target: Target, number: int | None, seconds: int, output: int) -> int:
+def _run_tests(target: Target, job: Job | None, seconds: int, output: int) -> int:
     """In the forked process: pytest's exit code on the target's tests, with the mutant in place (None: no change)."""
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -99,8 +108,8 @@ def _run_tests(target: Target, number: int | None, seconds: int, output: int) ->
     sys.path.insert(0, str(target.root))
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    if number is not None:
-        tree = mutated(target.path.read_text(encoding="utf-8"), number)
+    if job is not None:
+        tree = mutated(job.source, job.mutant.number)
         code = compile(tree, str(target.path), "exec", dont_inherit=True)
         sys.meta_path.insert(0, _InPlace(_Mutated(target.module, str(target.path), code)))
     import hypothesis
@@ -114,7 +123,7 @@ def _run_tests(target: Target, number: int | None, seconds: int, output: int) ->
     return int(pytest.main([*options, *target.tests]))
 
 
-def _fork(target: Target, number: int | None, seconds: int, output: int) -> int:
+def _fork(target: Target, job: Job | None, seconds: int, output: int) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -123,7 +132,7 @@ def _fork(target: Target, number: int | None, seconds: int, output: int) -> int:
     code = 70
     try:
         os.setsid()
-        code = _run_tests(target, number, seconds, output)
+        code = _run_tests(target, job, seconds, output)
     except BaseException:  # noqa: BLE001 - whatever a mutant does, it was noticed
         traceback.print_exc(file=sys.__stderr__)
         code = 71
@@ -169,15 +178,18 @@ def _verdict(code: int) -> Verdict:
 
 
 def run(
-    jobs: Iterable[tuple[Target, Mutant, float]], processes: int, until: Callable[[], bool] = lambda: False
+    jobs: Iterable[Job],
+    usual: Mapping[Target, float],
+    processes: int,
+    until: Callable[[], bool] = lambda: False,
 ) -> Iterator[Tried]:
     """Try mutants, at most ``processes`` at once, in the order given; answers come as they end.
 
-    With each mutant its target's computing seconds unchanged: three times that and two more are allowed, and ten
-    times as much of the clock. ``until``: no further mutant is begun once it says so.
+    ``usual``: the computing seconds of each target's tests without any change. Three times that and two more are
+    allowed, and ten times as much of the clock. ``until``: no further mutant is begun once it says so.
     """
     waiting = iter(jobs)
-    running: dict[int, tuple[Target, Mutant, float]] = {}
+    running: dict[int, tuple[Job, float]] = {}
     with open(os.devnull, "wb") as output:  # noqa: PTH123 - a device
         try:
             while True:
@@ -185,21 +197,20 @@ def run(
                     job = next(waiting, None)
                     if job is None:
                         break
-                    target, mutant, usual = job
-                    seconds = int(3 * usual) + 2
-                    pid = _fork(target, mutant.number, seconds, output.fileno())
-                    running[pid] = (target, mutant, time.monotonic() + 10 * seconds)
+                    seconds = int(3 * usual[job.target]) + 2
+                    pid = _fork(job.target, job, seconds, output.fileno())
+                    running[pid] = (job, time.monotonic() + 10 * seconds)
                 if not running:
                     return
                 time.sleep(0.005)
-                for pid, (target, mutant, end) in list(running.items()):
+                for pid, (job, end) in list(running.items()):
                     if time.monotonic() > end:
                         _kill(pid)
                     code = _ended(pid, block=False)
                     if code is not None:
                         del running[pid]
                         _kill(pid)
-                        yield Tried(target, mutant, _verdict(code))
+                        yield Tried(job.target, job.mutant, _verdict(code))
         finally:
             for pid in running:
                 _kill(pid)

@@ -1,0 +1,132 @@
+"""Fine points that only a changed sign or bound would show: one small case for each."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from pipelines.validate.completeness import as_zero, settle, sums_of
+from pipelines.validate.localise_lines import hypotheses
+from pipelines.validate.localise_search import divided
+from pipelines.validate.localise_system import Exact, exact, lay, system, to_figure
+from schemas.form import load_form
+from schemas.rules import derive_rules, load_rules
+from tests.facts import FORM, RULES, dense, published
+from tests.validate.cases import read_cell, read_file
+
+SYSTEM = system("2021")
+
+
+def sums(cell: str) -> set[str]:
+    return {rule.family for rule in sums_of(FORM, RULES).of[cell]}
+
+
+def test_only_unconditional_error_equations_are_sums() -> None:
+    assert sums("requests.carried_in.total") == {"row_total", "balance"}  # no warning: not opening_balance
+    assert sums("processing_fees.notices.amount") == set()  # neither conditional nor an inequality
+    assert sums("proactive.rules.issued") == set()  # not where a body may be freed
+    assert sums("requests.granted.total") == {"row_total", "outcome_sum"}
+    assert sums_of(FORM, RULES).totals["requests.granted.natural_person"] == (
+        "requests.granted.total",
+        "requests.processed.natural_person",
+    )
+    assert sums_of(FORM, RULES).tables == {"requests", "disputes"}
+
+
+def zero_with(left_out: set[str], wrong: dict[str, int]) -> tuple[str, ...]:
+    """Whether one blank applicant's cell, really 0, counts as 0 with some cells missing and some wrong."""
+    cell = "requests.granted.natural_person"
+    values = {name: int(value) for name, value in published().items() if FORM.by_id[name].table == "requests"}
+    values["requests.granted.total"] -= values[cell]
+    values["requests.processed.natural_person"] -= values[cell]
+    values["requests.processed.total"] -= values[cell]
+    values["requests.received.natural_person"] -= values.pop(cell)
+    values["requests.received.total"] = sum(
+        value
+        for name, value in values.items()
+        if name.startswith("requests.received.") and name != "requests.received.total"
+    )
+    values |= wrong
+    return as_zero([cell], {name: value for name, value in values.items() if name not in left_out}, FORM, RULES)
+
+
+def test_a_blank_is_zero_only_with_every_total_and_every_sum() -> None:
+    assert zero_with(set(), {}) == ("requests.granted.natural_person",)
+    assert zero_with({"requests.granted.total"}, {}) == ()
+    assert zero_with({"requests.processed.natural_person"}, {}) == ()
+    assert zero_with(set(), {"requests.granted.total": 10_000}) == ()
+    assert zero_with(set(), {"requests.processed.natural_person": 10_000}) == ()
+
+
+@pytest.mark.parametrize(("length", "shown"), [(40, "字" * 40), (41, "字" * 40 + "…")])
+def test_a_text_is_shortened_beyond_40_characters(length: int, shown: str) -> None:
+    cell = "requests.granted.total"
+    read = read_file({name: value for name, value in dense().items() if name != cell})
+    told = type(read)(
+        **{name: getattr(read, name) for name in read.__struct_fields__ if name != "cells"},
+        cells=(*read.cells, read_cell(cell, "字" * length, "text")),
+    )
+    [finding] = settle(told, FORM, RULES).findings
+    assert f"“{shown}”" in finding.message_zh
+
+
+def test_a_table_of_another_edition_hides_no_gap_of_the_next() -> None:
+    cell = "requests.granted.total"
+    read = read_file({name: value for name, value in dense().items() if name != cell}, form={"proactive": "2019"})
+    assert [finding.rule for finding in settle(read, FORM, RULES).findings] == ["edition_mismatch", "missing_cell"]
+
+
+def test_rules_of_a_form_that_stands_in_no_file_are_reckoned_from_itself() -> None:
+    form = load_form("2019")
+    rules = derive_rules(form)
+    assert sums_of(form, rules) == sums_of(form, load_rules("2019"))
+    assert sums_of(form, rules).totals != sums_of(FORM, RULES).totals
+
+
+def shifted(values: dict[str, int], row: str) -> dict[str, int]:
+    """The row's figures one cell to the right, as when a clerk begins one cell too late; the last is lost."""
+    names = [cell.id for cell in FORM.cells_of("requests", row=row)]
+    moved = [0, *[values[name] for name in names[:-1]]]
+    return values | dict(zip(names, moved, strict=True))
+
+
+@pytest.mark.parametrize(("notices", "explained"), [(5, True), (0, False)])
+def test_a_line_slip_must_satisfy_conditional_rules_too(notices: int, explained: bool) -> None:
+    """Without any notice of a fee no request can have ended for want of payment."""
+    values = dense()
+    for name in ("amount", "collected"):
+        values[f"processing_fees.notices.{name}"] = 0
+    values["processing_fees.notices.issued"] = notices
+    kinds = {each.kind for each in hypotheses(SYSTEM, lay(SYSTEM, shifted(values, "other_fee_unpaid")))}
+    assert ("shifted_right" in kinds) is explained
+
+
+def test_figures_of_money_are_laid_exactly() -> None:
+    values = dense() | {"processing_fees.notices.amount": Decimal("0.3")}
+    laid = lay(SYSTEM, values)
+    position = SYSTEM.at["processing_fees.notices.amount"]
+    assert laid.figures[position] * 10 == 3
+    assert position not in laid.bad
+    whole = lay(SYSTEM, values | {"requests.granted.total": Decimal("1.5")})
+    assert whole.bad == {SYSTEM.at["requests.granted.total"]}
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "quotient"),
+    [(6, 1, 6), (6, -1, -6), (6, 2, 3), (6, -2, -3), (1, 2, Fraction(1, 2)), (Fraction(3, 2), Fraction(1, 2), 3)],
+)
+def test_division_is_exact_and_whole_where_it_can_be(above: Exact, below: Exact, quotient: Exact) -> None:
+    assert divided(above, below) == quotient
+    assert type(divided(above, below)) is type(quotient)
+
+
+def test_figures_come_back_from_exact_numbers() -> None:
+    assert to_figure(7) == 7
+    assert to_figure(Fraction(14, 2)) == 7
+    assert type(to_figure(Fraction(14, 2))) is int
+    assert to_figure(Fraction(-3, 2)) == Decimal("-1.5")
+    assert exact(Decimal("2.0")) == 2
+    assert type(exact(Decimal("2.0"))) is int
+    assert exact(Decimal("2.5")) == Fraction(5, 2)
