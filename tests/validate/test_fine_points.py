@@ -9,8 +9,9 @@ import pytest
 
 from pipelines.validate.completeness import as_zero, settle, sums_of
 from pipelines.validate.localise_lines import hypotheses
-from pipelines.validate.localise_search import divided
-from pipelines.validate.localise_system import Exact, exact, lay, system, to_figure
+from pipelines.validate.localise_search import divided, solve
+from pipelines.validate.localise_sides import repairs, sides_hold
+from pipelines.validate.localise_system import Exact, allowed, exact, lay, system, to_figure
 from schemas.form import load_form
 from schemas.rules import derive_rules, load_rules
 from tests.facts import FORM, RULES, dense, published
@@ -130,3 +131,155 @@ def test_figures_come_back_from_exact_numbers() -> None:
     assert exact(Decimal("2.0")) == 2
     assert type(exact(Decimal("2.0"))) is int
     assert exact(Decimal("2.5")) == Fraction(5, 2)
+
+
+# --- the system of equations --------------------------------------------------------------------------------
+
+
+def around(cell: str) -> set[str]:
+    return {SYSTEM.names[other] for other in SYSTEM.neighbours[SYSTEM.at[cell]]}
+
+
+def test_neighbours_are_beside_above_and_below_within_the_block() -> None:
+    assert around("requests.received.natural_person") == {
+        "requests.received.commercial_enterprise",
+        "requests.carried_in.natural_person",
+    }
+    assert around("requests.carried_out.total") == {
+        "requests.carried_out.other_organization",
+        "requests.processed.total",
+    }
+    assert around("requests.granted.commercial_enterprise") == {
+        "requests.granted.natural_person",
+        "requests.granted.research_institution",
+        "requests.carried_in.commercial_enterprise",
+        "requests.partly_granted.commercial_enterprise",
+    }
+
+
+def test_lines_stand_as_on_paper() -> None:
+    lines = {tuple(SYSTEM.names[cell] for cell in line.cells): line.parts for line in SYSTEM.lines}
+    received = tuple(cell.id for cell in FORM.cells_of("requests", row="received"))
+    assert lines[received] == tuple(SYSTEM.at[cell] for cell in received[:-1])  # a total closes the line
+    disputes = tuple(cell.id for cell in FORM.cells_of("disputes"))
+    assert lines[disputes] == ()  # printed side by side: one line with totals within
+    assert all(len(cells) > 2 for cells in lines)
+
+
+def test_pairs_of_neighbouring_rows_and_columns() -> None:
+    rows = {tuple(SYSTEM.names[cell] for cell in pair[0]) for pair in SYSTEM.row_pairs}
+    assert ("requests.received.natural_person", "requests.carried_in.natural_person") in rows
+    assert ("requests.received.natural_person", "requests.granted.natural_person") not in rows
+    columns = {tuple(SYSTEM.names[cell] for cell in pair[0]) for pair in SYSTEM.column_pairs}
+    assert ("requests.received.other_organization", "requests.received.total") in columns
+    assert sum(len(pair) == 25 for pair in SYSTEM.column_pairs) == 6
+
+
+def test_a_part_knows_its_totals() -> None:
+    at = SYSTEM.at
+    assert (at["requests.granted.total"], at["requests.granted.other_organization"]) in SYSTEM.total_of_part
+    assert (
+        at["requests.processed.other_organization"],
+        at["requests.granted.other_organization"],
+    ) in SYSTEM.total_of_part
+    assert (at["requests.granted.other_organization"], at["requests.granted.total"]) not in SYSTEM.total_of_part
+    assert (at["requests.processed.total"], at["requests.received.total"]) not in SYSTEM.total_of_part
+
+
+def test_what_is_unknown_blank_or_impossible() -> None:
+    values = dense()
+    del values["requests.granted.other_organization"], values["requests.granted.total"]
+    blank = SYSTEM.at["requests.granted.other_organization"]
+    laid = lay(SYSTEM, values, frozenset({blank}))
+    assert laid.unknown == {SYSTEM.at["requests.granted.total"]}
+    assert laid.blank == {blank}
+    assert laid.bad == frozenset()
+    negative = lay(SYSTEM, dense() | {"requests.granted.other_organization": -1})
+    assert negative.bad == {SYSTEM.at["requests.granted.other_organization"]}
+    assert allowed(SYSTEM, blank, 0)
+    assert not allowed(SYSTEM, blank, Fraction(1, 2))
+    assert allowed(SYSTEM, SYSTEM.at["processing_fees.notices.amount"], Fraction(1, 2))
+    assert not allowed(SYSTEM, SYSTEM.at["processing_fees.notices.amount"], Fraction(-1, 2))
+
+
+# --- search and sides ---------------------------------------------------------------------------------------
+
+
+def solved(wrong: dict[str, int], cells: list[str]) -> dict[str, Exact] | None:
+    found = solve(SYSTEM, lay(SYSTEM, dense() | wrong), [SYSTEM.at[cell] for cell in cells])
+    return None if found is None else {SYSTEM.names[cell]: figure for cell, figure in found.items()}
+
+
+def test_chosen_cells_are_solved_or_refused() -> None:
+    good = dense()
+    cell, other = "requests.granted.other_organization", "requests.refused_law_prohibits.natural_person"
+    assert solved({cell: 90}, [cell]) == {cell: good[cell]}
+    assert solved({cell: 90, other: 70}, [other, cell]) == {cell: good[cell], other: good[other]}
+    assert solved({cell: 90}, ["requests.granted.natural_person"]) is None
+    assert solved({cell: 90}, [cell, other]) == {cell: good[cell], other: good[other]}
+
+
+def test_a_ring_is_refused_where_its_sums_do_not_agree() -> None:
+    """Four cells in two rows and two columns: a ring has many solutions, or none at all."""
+    columns = [cell.column for cell in FORM.cells_of("requests", row="granted")][:2]
+    ring = [f"requests.{row}.{column}" for row in ("granted", "partly_granted") for column in columns]
+    good = dense()
+    assert solved({ring[0]: good[ring[0]] + 5}, ring) == {}  # right as it stands or turned round: open
+    assert solved({"requests.received.total": good["requests.received.total"] + 1}, ring) == {}
+    assert solved({"requests.granted.total": good["requests.granted.total"] + 1}, ring) is None
+
+
+FEES = next(part for part in SYSTEM.components if SYSTEM.at["processing_fees.notices.amount"] in part.private)
+
+
+def fees(issued: int, amount: int, collected: int, unpaid: int = 0) -> dict[str, int]:
+    values = dense()
+    for name, figure in (("issued", issued), ("amount", amount), ("collected", collected)):
+        values[f"processing_fees.notices.{name}"] = figure
+    return (
+        values
+        | {cell.id: 0 for cell in FORM.cells_of("requests", row="other_fee_unpaid")}
+        | {"requests.other_fee_unpaid.total": unpaid}
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "holds"),
+    [
+        ((1, 5, 5), True),
+        ((1, 5, 4), True),
+        ((1, 5, 6), False),
+        ((0, 0, 0), True),
+        ((0, 1, 0), False),
+        ((0, 0, 0, 1), False),
+        ((1, 0, 0, 1), True),
+        ((0, 0, 0, 0), True),
+    ],
+)
+def test_conditional_rules_and_inequalities(figures: tuple[int, ...], holds: bool) -> None:
+    assert sides_hold(FEES, lay(SYSTEM, fees(*figures)), {}) is holds
+
+
+def test_an_unknown_figure_silences_its_rules_until_it_is_proposed() -> None:
+    values = fees(1, 5, 6)
+    amount = SYSTEM.at["processing_fees.notices.amount"]
+    del values["processing_fees.notices.amount"]
+    laid = lay(SYSTEM, values)
+    assert sides_hold(FEES, laid, {})
+    assert not sides_hold(FEES, laid, {amount: 5})
+    assert sides_hold(FEES, laid, {amount: 6})
+
+
+def test_the_fewest_further_changes() -> None:
+    def repaired(figures: tuple[int, ...], most: int = 3) -> list[dict[str, Exact]]:
+        laid = lay(SYSTEM, fees(*figures))
+        return [
+            {SYSTEM.names[cell].rsplit(".", 1)[1]: figure for cell, figure in trial.items()}
+            for trial in repairs(SYSTEM, FEES, laid, {}, most)
+        ]
+
+    assert repaired((1, 5, 5)) == [{}]
+    assert repaired((1, 5, 6)) == [{"amount": 6}, {"collected": 5}]
+    assert repaired((0, 5, 0)) == [{"issued": 1}, {"amount": 0}]
+    assert repaired((1, 5, 6), 0) == []
+    assert repaired((0, 5, 5)) == [{"issued": 1}]
