@@ -347,3 +347,46 @@ def test_slots_at_columns() -> None:
     assert slots_at(geometry, (0, 1), 0) is None  # two columns in one cell
     assert slots_at(geometry, (2, 3), 0) is None  # a figure that reaches down
     assert slots_at(geometry, (8, 9), 0) == (None, None)
+
+
+@pytest.mark.parametrize("edition", ["2021", "2019"])
+def test_every_variant_of_a_label_means_it(edition: str) -> None:
+    for table in load_form(edition).tables:
+        for block in table.blocks:
+            for kind, parts in (("row", block.rows), ("column", block.columns), ("row_group", block.row_groups)):
+                for part in parts:
+                    for label in (part.label_zh, *part.variants):
+                        found = {(each.edition, each.table, each.kind, each.id) for each in meanings_of(label)}
+                        assert (edition, table.id, kind, part.id) in found, label
+
+
+def test_a_variant_counts_without_its_number_if_enough_is_left() -> None:
+    assert "other_fee_unpaid" in rows_meant("逾期不缴费")
+    groups = {each.id for each in vocabulary()["其他"] if each.kind == "row_group"}
+    assert "other_handling" not in groups  # （六）其他 without its number would be any 其他
+
+
+def test_the_last_four_signs_may_be_a_label_behind_debris() -> None:
+    key, meanings = next(
+        (key, meanings)
+        for key, meanings in sorted(vocabulary().items())
+        if len(key) == 4 and any(each.kind == "row" for each in meanings)
+    )
+    group = next(text for text, meanings in vocabulary().items() if meanings[0].kind == "row_group" and len(text) > 4)
+    assert ending_of(group + key) == meanings
+
+
+def test_disputes_need_every_column_below_its_row() -> None:
+    grid = drawn("disputes")
+    at = line_of(grid, DISPUTES.joined.cells[0])
+    heads = [cell for cell in grid.cells if cell.at == "" and cell.column == 0 and cell.row > 0]
+    assert heads
+    without = Grid(cells=tuple(cell for cell in grid.cells if cell is not heads[-1]))
+    assert columns_beside(survey(without), DISPUTES, at) is None
+
+
+def test_a_figure_over_two_rows_is_no_figure_of_one() -> None:
+    cells = (TextCell(row=0, column=0, text="1", at="a"), TextCell(row=0, column=1, rows=2, text="2", at="b"))
+    geometry = survey(Grid(cells=cells))
+    assert slots_at(geometry, (0, 5), 0) is not None
+    assert slots_at(geometry, (0, 1), 0) is None

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.validate.completeness import as_zero, settle, sums_of
 from pipelines.validate.localise_lines import hypotheses
-from pipelines.validate.localise_search import divided, solve
+from pipelines.validate.localise_search import cells_of_row, divided, reduced_column, solve, start
 from pipelines.validate.localise_sides import repairs, sides_hold
 from pipelines.validate.localise_system import Exact, allowed, exact, lay, system, to_figure
 from schemas.form import load_form
@@ -283,3 +283,31 @@ def test_the_fewest_further_changes() -> None:
     assert repaired((0, 5, 0)) == [{"issued": 1}, {"amount": 0}]
     assert repaired((1, 5, 6), 0) == []
     assert repaired((0, 5, 5)) == [{"issued": 1}]
+
+
+@pytest.mark.parametrize(
+    "eliminated",
+    [
+        ["requests.processed.total"],
+        ["requests.received.natural_person", "requests.received.total"],
+        ["requests.processed.natural_person", "requests.granted.natural_person", "requests.processed.total"],
+        ["requests.granted.total", "requests.carried_in.total", "requests.carried_out.total", "requests.other.total"],
+    ],
+)
+def test_reduced_equations_read_by_row_and_by_column_are_the_same(eliminated: list[str]) -> None:
+    laid = lay(SYSTEM, dense() | {"requests.granted.total": 1000})
+    state = start(SYSTEM, laid.residuals, [SYSTEM.at[cell] for cell in eliminated])
+    rows = {row for cell in range(len(SYSTEM.names)) for row in reduced_column(SYSTEM, cell, state.owner)}
+    by_row = {(row, cell): factor for row in rows for cell, factor in cells_of_row(SYSTEM, row, state)}
+    by_column = {
+        (row, cell): factor
+        for cell in range(len(SYSTEM.names))
+        for row, factor in reduced_column(SYSTEM, cell, state.owner).items()
+    }
+    assert by_row == by_column
+    assert 0 not in by_row.values()
+    assert not {SYSTEM.at[cell] for cell in eliminated} & {cell for _, cell in by_row}
+    assert len(rows) == len(SYSTEM.rows) - len(eliminated)
+    for row in rows:  # what is left of a residual is what the reduced equation says of the figures
+        total = sum(factor * laid.figures[cell] for (own, cell), factor in by_row.items() if own == row)
+        assert total == state.residuals.get(row, 0)
