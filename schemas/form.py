@@ -334,6 +334,7 @@ def load_form(edition: str) -> Form:
     return read_form(path.read_text(encoding="utf-8"), path.name)
 
 
+@cache
 def editions() -> tuple[str, ...]:
     """The editions that stand in ``schemas/forms``, oldest first."""
     return tuple(sorted(path.stem for path in FORMS.glob("*.toml")))

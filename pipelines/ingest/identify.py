@@ -83,7 +83,7 @@ def _lines(document: Document) -> list[Running]:
             texts += item.text.splitlines()
         elif isinstance(item, Grid):
             texts.append(item.title)
-            texts += [line for cell in item.cells if cell.text and not cell.number for line in [cell.text]]
+            texts += [cell.text for cell in item.cells if cell.text and not cell.number and not cell.text.isdecimal()]
     return [line for text in texts if (line := running(text)).text and not _JUST_FIGURES.match(line.text)]
 
 
@@ -139,6 +139,8 @@ def _titles(lines: list[Running]) -> Iterator[_Title]:
         title = line
         match = _TITLE.search(line.text)
         if match is None and position + 1 < len(lines) and len(lines[position + 1].text) <= MOST_TITLE:
+            if _TITLE.search(line.text + lines[position + 1].text) is None:
+                continue
             joined = running(f"{line.raw}\n{lines[position + 1].raw}")
             match = _TITLE.search(joined.text)
             # Both lines must have a part in it, else it is the next line's own title.

@@ -102,9 +102,10 @@ def match(document: Document, lines: Sequence[Line], year: int | None) -> Match:
         order = _preference(table, told, year)
         order = tuple(edition for edition in order if (edition, table) in table_plans())
         desk = Desk(grids, surveys, own, borrowed)
-        candidates = [read_region(region, table_plans()[edition, table], desk) for edition in order]
         marks = [_exclusive(region, edition, table) for edition in order]
-        best, sure = _choose(candidates, marks)
+        likely = [edition for edition, mark in zip(order, marks, strict=True) if mark == max(marks)]
+        candidates = [read_region(region, table_plans()[edition, table], desk) for edition in likely]
+        best, sure = _choose(candidates)
         if best.found or best.cells:
             readings[table] = best
         if best.cells and sure and len(order) > 1:
@@ -115,23 +116,21 @@ def match(document: Document, lines: Sequence[Line], year: int | None) -> Match:
     return Match(readings, frozenset(certain))
 
 
-def _choose(candidates: Sequence[Reading], marks: Sequence[int]) -> tuple[Reading, bool]:
+def _choose(candidates: Sequence[Reading]) -> tuple[Reading, bool]:
     """The reading to believe, and whether the table itself tells its edition.
 
-    Labels that only one edition has decide; else the one edition that the table fills completely; else only the cells
+    ``candidates``: of the editions with the most labels that only one has; a single one is decided. Else the one edition that the table fills completely; else only the cells
     count that every edition reads alike, under the edition that comes first.
     """
-    most = [n for n, mark in enumerate(marks) if mark == max(marks)]
-    if len(most) == 1:
-        return candidates[most[0]], True
-    full = [n for n in most if len(candidates[n].cells) == candidates[n].plan.size]
+    if len(candidates) == 1:
+        return candidates[0], True
+    full = [reading for reading in candidates if len(reading.cells) == reading.plan.size]
     if len(full) == 1:
-        return candidates[full[0]], True
-    some = [candidates[n] for n in most if candidates[n].cells]
-    if not some or len(most) == 1:
-        return candidates[most[0]], False
-    first = some[0]
-    return msgspec.structs.replace(first, cells=_alike(first, [candidates[n] for n in most])), False
+        return full[0], True
+    some = [reading for reading in candidates if reading.cells]
+    if not some:
+        return candidates[0], False
+    return msgspec.structs.replace(some[0], cells=_alike(some[0], candidates)), False
 
 
 def _alike(first: Reading, tied: Sequence[Reading]) -> Cells:
@@ -217,6 +216,8 @@ def read_region(region: tuple[Line, ...], plan: TablePlan, desk: Desk) -> Readin
         best = _better(best, reading)
         if len(best.cells) == plan.size:
             return best
+    if plan.beside and not best.cells:
+        best = _better(best, _blank(region, plan, desk))
     if not any(_lonely(line) for line in region) or any(_crowded(line) for line in region):
         return best
     slots = stream(region)
@@ -224,6 +225,26 @@ def read_region(region: tuple[Line, ...], plan: TablePlan, desk: Desk) -> Readin
     for rows in ways:
         best = _better(best, _read_cut(by_stream(slots, plan, rows, vague), plan, rows, desk))
     return best
+
+
+def _blank(region: tuple[Line, ...], plan: TablePlan, desk: Desk) -> Reading:
+    """The line of figures below the heads of a table that stands beside itself, if it is drawn and wholly blank.
+
+    Such a line has neither a label nor a figure by which it could be known; its place below the heads tells.
+    """
+    found: list[Cells] = []
+    for grid in dict.fromkeys(line.grid for line in region if line.grid >= 0):
+        geometry = desk.geometry(grid)
+        rows = [
+            head.row
+            for head in geometry.heads
+            if head.meaning.table == plan.table and head.meaning.edition == plan.edition
+        ]
+        columns = columns_beside(geometry, plan, max(rows) + 1) if rows else None
+        slots = slots_at(geometry, columns, max(rows) + 1) if columns else None
+        if slots and all(slot is not None and slot.kind == "empty" for slot in slots):
+            found.append({cell: slot for cell, slot in zip(plan.joined.cells, slots, strict=True) if slot is not None})
+    return Reading(plan, found[0]) if len(found) == 1 else Reading(plan, {})
 
 
 def _lonely(line: Line) -> bool:

@@ -74,9 +74,10 @@ def _shown(element: etree._Element) -> bool:
     tag = str(element.tag)  # of a comment or an instruction it is a function, whose name is no element's
     if tag in _SILENT or tag.startswith("<"):
         return False
-    if "hidden" in element.attrib or (tag == "input" and element.get("type", "text").lower() == "hidden"):
+    if element.get("hidden") is not None or (tag == "input" and element.get("type", "text").lower() == "hidden"):
         return False
-    return not _HIDDEN.search(element.get("style", ""))
+    style = element.get("style")
+    return not (style and _HIDDEN.search(style))
 
 
 def _number(element: etree._Element, name: str) -> int:
@@ -185,7 +186,8 @@ def _cell_text(cell: etree._Element, page: _Page, depth: int) -> str:
 
 def _gather_text(element: etree._Element, parts: list[str], page: _Page, depth: int) -> None:
     page.flow.depth(depth)
-    parts.append(_SPACE.sub(" ", element.text or ""))
+    if element.text:
+        parts.append(_SPACE.sub(" ", element.text))
     for child in element:
         if _shown(child):
             tag = str(child.tag)
@@ -198,10 +200,13 @@ def _gather_text(element: etree._Element, parts: list[str], page: _Page, depth: 
                 _gather_text(child, parts, page, depth + 1)
             if breaks and tag != "br":
                 parts.append("\n")
-        parts.append(_SPACE.sub(" ", child.tail or ""))
+        if child.tail:
+            parts.append(_SPACE.sub(" ", child.tail))
 
 
 def _tidy(text: str) -> str:
     """Lines without the white space of the page's source at their ends; empty lines go. No-break spaces stay."""
+    if "\n" not in text:
+        return _SPACE.sub(" ", text).strip(" ")
     lines = (_SPACE.sub(" ", line).strip(" ") for line in text.split("\n"))
     return "\n".join(line for line in lines if line)

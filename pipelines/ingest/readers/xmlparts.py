@@ -5,6 +5,8 @@ Belongs here: safe parsing and names without namespace. Does not belong here: wh
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lxml import etree
 
 from pipelines.ingest.declined import Declined
@@ -41,12 +43,17 @@ def parse(part: bytes, name: str) -> etree._Element:
 
 def local(element: etree._Element) -> str:
     """The name of an element without its namespace (transitional and strict office files differ in it alone)."""
-    return str(element.tag).rpartition("}")[2]
+    return _bare(str(element.tag))
+
+
+@lru_cache(maxsize=2048)
+def _bare(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def attribute(element: etree._Element, name: str) -> str:
     """The value of an attribute whatever its namespace, "" where it is absent."""
     for key, value in element.attrib.items():
-        if str(key).rpartition("}")[2] == name:
+        if _bare(str(key)) == name:
             return str(value)
     return ""
