@@ -488,7 +488,7 @@ def test_damage_anywhere_is_found_and_never_breaks_the_checks(name: str, place: 
 
 
 @pytest.mark.soak
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(*DAMAGE)
 def test_much_damage_is_found_and_never_breaks_the_checks(name: str, place: int, flip: int) -> None:
     never_breaks_the_checks(small(), name, place, flip)
