@@ -25,7 +25,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ``row``: the position of the row that the label beside it names, None where there is no such label. ``label``: the
     text beside it. ``before``: rows whose labels stand alone between the record before and this one, in order.
     ``grid`` and ``line``: where it lies in a grid, -1 in text. ``until``: in a stream, the row that the label behind it
-    names or begins, None where none does. ``follows``: it was cut off the record before without a label between.
+    names or begins, or their number where the table ends, None for words. ``follows``: it was cut off the record before
+    without a label between.
     ``crumb``: too short for any row of the table; it only shows that something stood there.
     """
 
@@ -266,7 +267,7 @@ def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan], v
             label = slot.text if slot.kind == "words" else ""
             if len(cutter.before) > known:  # the pieces so far spell a row's label: figures may follow directly
                 row, label = cutter.before.pop(), slot.text
-    close(None)
+    close(len(plan.rows))  # the table ends here: whatever rows are left had no labels
     return cutter.done(vague=vague, streamed=True)
 
 

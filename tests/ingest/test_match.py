@@ -261,7 +261,7 @@ def test_3_1_and_3_2_styles_of_text(style):
 
 def test_3_1_counting_is_the_guard_where_blanks_vanish():
     lines = ["一、本年新收政府信息公开申请数量", *"300003", "二、上年结转政府信息公开申请数量", *"1000001"]
-    found = text("自然人\n总计\n" + "\n".join(lines))
+    found = text("自然人\n总计\n" + "\n".join(lines) + "\n三、本年度办理结果")
     assert row(found, "received") == ["unread"] * 7
     assert row(found, "carried_in") == list("1000001")
     assert any(problem.rule == "unread_cells" for problem in found.problems)
@@ -474,3 +474,14 @@ def test_figures_merged_over_rows_are_not_read():
 def test_the_same_document_gives_the_same_answer():
     made = drawn_document(FORM, whole(5, 0.3), Accidents(padding=3, lost_labels=0.3), Random(4))
     assert read_document(made, "x", "0" * 64) == read_document(made, "x", "0" * 64)
+
+
+def test_3_1_the_last_label_of_a_stream_may_stand_over_two_rows_of_figures():
+    rows = FORM.table("requests").blocks[0].rows
+    lines = ["自然人", "总计"]
+    for plan in rows[:-3]:
+        lines += [plan.label_zh, *"1000001"]
+    lines += [rows[-3].label_zh, *"200", *"3030"]  # two blanks lost, and the labels of the rows that follow
+    found = text("\n".join(lines) + "\n四、政府信息公开行政复议、行政诉讼情况")
+    assert row(found, rows[-3].id) == ["unread"] * 7
+    assert row(found, rows[-4].id) == list("1000001")
