@@ -11,8 +11,9 @@ from tests.ingest.noise import random_case
 
 CASES = 200
 # The least share of the figures that must be read in each way of writing. Text that loses its blanks must leave open
-# what it does not tell, so these are no aims, only the floor below which something has broken.
-LEAST = {"drawn": 0.95, "pipes": 0.94, "tabs": 0.92, "stream": 0.74, "spaces": 0.63, "barred": 0.60, "parted": 0.36}
+# what it does not tell, so these are no aims: they are what was read when they were set, and less of it means that something has broken
+# (or that the matcher was made more careful: then set them anew).
+LEAST = {"drawn": 0.975, "pipes": 0.96, "tabs": 0.945, "stream": 0.79, "spaces": 0.66, "barred": 0.64, "parted": 0.415}
 
 
 @cache

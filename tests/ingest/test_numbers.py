@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.ingest.normalise import Reading, chinese_number, fits, looks_like_value, read_value, tidy
+from pipelines.ingest.normalise import Reading, chinese_number, fits, looks_like_value, read_value, runs_together, tidy
 
 
 def given(text: str, **how: str) -> Decimal | None:
@@ -277,3 +277,12 @@ def test_tidy() -> None:
 )
 def test_what_looks_like_a_value(text: str, number: str, looks: bool) -> None:
     assert looks_like_value(text, number) is looks
+
+
+@pytest.mark.parametrize(
+    ("text", "two"),
+    [("1 2", True), ("1/2", True), ("1 、 2", True), ("12", False), ("1.2", False), ("1,234", False), ("1,23", True),
+     ("1件", False), ("件1", False), ("见附件", False), ("1 " + "甲" * 57 + "2", True), ("1 " + "甲" * 58 + "2", False)],
+)  # fmt: skip
+def test_two_figures_in_one_text(text: str, two: bool) -> None:
+    assert runs_together(text) is two
