@@ -18,6 +18,7 @@ from schemas.form import Form
 from schemas.frames import (
     cell_type,
     domain_expression,
+    out_of_domain,
     residual_expression,
     residuals_schema,
     submissions_contract,
@@ -104,22 +105,25 @@ def residuals(
     return frame.lazy().select(pl.col("file"), *_residuals(form, rules, errors_only=errors_only)).collect()
 
 
+def _flags(form: Form, rules: RuleSet) -> list[pl.Expr]:
+    """Per rule and domain whether a submission breaks it, in catalogue order, named by its id."""
+    flags = [violated(rule, residual_expression(rule)).alias(rule.id) for rule in rules.rules]
+    return flags + [out_of_domain(form, domain) for domain in rules.domains]
+
+
 def broken_list(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """What is broken as a long table: ``file``, ``rule`` (or domain id), ``residual``.
 
     Rows stand in frame order, then catalogue order. ``residual`` is decimal(38,4) in the unit of the rule's cells; for
-    a domain it is how many figures of the file break it. A lazy frame is read only where the rules need it, and only
-    its broken rows are kept.
+    a domain it is how many figures of the file break it. A lazy frame is read only where the rules need it; residuals
+    are made only for the files that break something.
     """
-    flags = {rule.id: violated(rule, pl.col(rule.id)) for rule in rules.rules}
-    flags |= {domain.id: pl.col(domain.id) != 0 for domain in rules.domains}
-    broken = (
-        frame.lazy()
-        .select(pl.col("file"), *_residuals(form, rules))
-        .filter(pl.any_horizontal(*flags.values()))
-        .collect()
-    )
-    told = [pl.when(flag).then(pl.col(name).cast(RESIDUAL)).alias(name) for name, flag in flags.items()]
+    dirty = frame.lazy().filter(pl.any_horizontal(_flags(form, rules)))
+    # Pushed down into a Parquet scan, so large a predicate makes polars read the columns twice.
+    whole = pl.QueryOptFlags(predicate_pushdown=False)
+    broken = dirty.select(pl.col("file"), *_residuals(form, rules)).collect(optimizations=whole)
+    told = [pl.when(violated(rule, pl.col(rule.id))).then(pl.col(rule.id).cast(RESIDUAL)) for rule in rules.rules]
+    told += [pl.when(pl.col(domain.id) != 0).then(pl.col(domain.id).cast(RESIDUAL)) for domain in rules.domains]
     return (
         broken.lazy()
         .select(pl.col("file"), *told)
@@ -134,9 +138,8 @@ def broken_list(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) 
 
 def broken_counts(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
     """How many files break each rule and domain, by id in catalogue order, zeros among them; nothing else is kept."""
-    counts = [violated(rule, residual_expression(rule)).sum().alias(rule.id) for rule in rules.rules]
-    counts += [(domain_expression(form, domain) != 0).sum().alias(domain.id) for domain in rules.domains]
-    return {name: int(count) for name, count in frame.lazy().select(counts).collect().row(0, named=True).items()}
+    counts = frame.lazy().select([flag.sum() for flag in _flags(form, rules)]).collect()
+    return {name: int(count) for name, count in counts.row(0, named=True).items()}
 
 
 def broken_pairs(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> list[tuple[str, str]]:
