@@ -119,8 +119,9 @@ def match(document: Document, lines: Sequence[Line], year: int | None) -> Match:
 def _choose(candidates: Sequence[Reading]) -> tuple[Reading, bool]:
     """The reading to believe, and whether the table itself tells its edition.
 
-    ``candidates``: of the editions with the most labels that only one has; a single one is decided. Else the one edition that the table fills completely; else only the cells
-    count that every edition reads alike, under the edition that comes first.
+    ``candidates``: readings by the editions that have the most labels of their own in it. A single one is decided;
+    else the one edition that the table fills completely; else only the cells count that every edition reads alike,
+    under the edition that comes first.
     """
     if len(candidates) == 1:
         return candidates[0], True

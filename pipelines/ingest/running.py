@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 import msgspec
@@ -49,18 +50,23 @@ class Running(msgspec.Struct, frozen=True):
 
 def running(raw: str, starts: tuple[int, ...] = (0,), at: tuple[str, ...] = ("",)) -> Running:
     """``raw`` as running text. Case, width, script, white space and pinyin annotations do not matter any more."""
-    table = simplified()
     characters: list[str] = []
     origin: list[int] = []
     hidden = {place for match in PINYIN.finditer(raw) for place in range(*match.span())}
     for place, character in enumerate(raw):
         if place in hidden:
             continue
-        for plain in unicodedata.normalize("NFKC", character).translate(table).lower():
-            if not plain.isspace() and plain != "\u200b":
-                characters.append(plain)
-                origin.append(place)
+        for plain in _comparable(character):
+            characters.append(plain)
+            origin.append(place)
     return Running("".join(characters), raw, tuple(origin), starts, at)
+
+
+@lru_cache(maxsize=8192)
+def _comparable(character: str) -> str:
+    """What one character is in comparable text: "" for white space, several for a ligature."""
+    plain = unicodedata.normalize("NFKC", character).translate(simplified()).lower()
+    return "".join(letter for letter in plain if not letter.isspace() and letter != "\u200b")
 
 
 def paragraphs(lines: Sequence[Line]) -> tuple[Running, ...]:

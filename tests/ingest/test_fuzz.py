@@ -1,8 +1,9 @@
-"""Thousands of spoilt files: an answer for each, no fault of the program, and no figure that the file does not state."""
+"""Spoilt files by the thousand: an answer to each, no fault of the program, no figure that the file does not state."""
 
 from __future__ import annotations
 
 import functools
+import re
 import tempfile
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from pipelines.ingest.declined import Declined
 from pipelines.ingest.document import Grid
 from pipelines.ingest.labels import squash
 from pipelines.ingest.normalise import read_value
+from pipelines.ingest.read import read_bytes
 from pipelines.ingest.readers.opening import open_document
 from pipelines.ingest.sandbox import read_many
 from schemas.form import Form
@@ -58,8 +60,23 @@ def labels(form: Form, cell: str) -> tuple[str, str]:
     return squash(row), squash(column)
 
 
-def in_its_place(data: bytes, form: Form, cell: ReadCell) -> bool:
-    """Whether the spoilt file itself shows the figure beside the label of its row and below that of its column."""
+@functools.cache
+def places(form: str, number: int) -> dict[str, str]:
+    """The grid column of every cell in an honest file."""
+    _, data = honest(form, number)
+    return {cell.cell: column_of(cell.at) for cell in read_bytes(data, "x").cells}
+
+
+def column_of(at: str) -> str:
+    """``第3列`` of ``表格2 第7行第3列``, ``C`` of ``Sheet1!C7``."""
+    found = re.search(r"第\d+列|(?<=!)[A-Z]+", at)
+    return found[0] if found else ""
+
+
+def in_its_place(data: bytes, form: Form, cell: ReadCell, usual: str) -> bool:
+    """Whether the spoilt file itself shows the figure in that row and column: in the usual column, or below the label
+    of its column, and beside the label of its row.
+    """
     try:
         items = open_document(data, "x").items
     except Declined:
@@ -72,12 +89,14 @@ def in_its_place(data: bytes, form: Form, cell: ReadCell) -> bool:
                 beside = [other.text for (y, _), other in filled.items() if y == at[0]]
                 above = [other.text for (y, x), other in filled.items() if x == at[1] and y < at[0]]
                 shown = {squash(text) for text in (*beside, *above)}
-                if any(row in text for text in shown) and any(column in squash(text) for text in above):
+                aside = form.table(form.by_id[cell.cell].table).arrangement == "side_by_side"
+                below = column_of(cell.at) == usual or any(column in squash(text) for text in above)
+                if below and (aside or any(row in text for text in shown)):
                     return True
     return False
 
 
-def faults(made: Paper, data: bytes, read: ReadFile) -> list[str]:
+def faults(made: Paper, data: bytes, read: ReadFile, usual: dict[str, str]) -> list[str]:
     """What must not be: see the module's docstring."""
     said = msgspec.json.encode([read.problems, read.cells]).decode()
     found = [word for word in ("Traceback", '.py"', ".py:", "reader_fault") if word in said]
@@ -93,37 +112,40 @@ def faults(made: Paper, data: bytes, read: ReadFile) -> list[str]:
         if not stands(cell.raw or "", text):
             found.append(f"{cell.cell}: {cell.raw!r} stands nowhere in the file")
         elif cell.value in before and before[cell.value] != cell.cell and cell.at and not read.problems:
-            if read.format in ("json",) or read.form.get(cell.cell.split(".", 1)[0]) != made.form.edition:
-                continue
-            if declared is None or not in_its_place(data, made.form, cell):
+            if not column_of(cell.at):
+                continue  # a tidy file names its cells: whatever stands beside the name is the figure
+            if declared is None or not in_its_place(data, made.form, cell, usual.get(cell.cell, "")):
                 found.append(f"{cell.cell}: has the figure of {before[cell.value]}")
     return found
 
 
 def fuzz(count: int, seed: int, forms: dict[str, list[tuple[Paper, bytes]]] | None = None) -> str:
     """Spoil and read ``count`` files; ``forms``: more formats, with their honest files. Says what came of it."""
-    cases: list[tuple[Paper, str, bytes]] = []
+    cases: list[tuple[Paper, str, bytes, dict[str, str]]] = []
     wanted = [form for form, share in SHARES.items() for _ in range(share)]
     for number in range(count):
         random = Random(f"{seed} {number}")
         if forms:
             form = random.choice(sorted(forms))
             made, data = random.choice(forms[form])
+            usual: dict[str, str] = {}
         else:
             form = wanted[number % len(wanted)]
-            made, data = honest(form, random.randrange(6))
-        cases.append((made, f"{seed}-{number}.{form}", mutated(data, form, random)))
+            which = random.randrange(6)
+            made, data = honest(form, which)
+            usual = places(form, which)
+        cases.append((made, f"{seed}-{number}.{form}", mutated(data, form, random), usual))
     began = time.monotonic()
-    reads = read_many([(name, data) for _, name, data in cases], workers=2)
+    reads = read_many([(name, data) for _, name, data, _ in cases], workers=2)
     seconds = time.monotonic() - began
     kinds = Counter(finding.rule for read in reads for finding in read.problems[:1])
     bad = [
         (name, fault)
-        for (made, name, data), read in zip(cases, reads, strict=True)
-        for fault in faults(made, data, read)
+        for (made, name, data, usual), read in zip(cases, reads, strict=True)
+        for fault in faults(made, data, read, usual)
     ]
     assert not bad, (len(bad), bad[:8])
-    assert [read.file for read in reads] == [name for _, name, _ in cases]
+    assert [read.file for read in reads] == [name for _, name, _, _ in cases]
     assert kinds[LIMITED] * 100 <= count, kinds
     whole = sum(not read.problems for read in reads)
     figures = sum(len(read.cells) for read in reads)

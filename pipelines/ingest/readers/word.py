@@ -58,11 +58,12 @@ def _on(parent: etree._Element, properties: str, flag: str) -> bool:
     return False
 
 
-def _property(parent: etree._Element, properties: str, entry: str) -> etree._Element | None:
+def _properties(parent: etree._Element, properties: str) -> dict[str, etree._Element]:
+    """The entries of an element's properties by name."""
     for child in parent:
         if local(child) == properties:
-            return next((found for found in child if local(found) == entry), None)
-    return None
+            return {local(found): found for found in reversed(child)}  # of two entries of a name the first counts
+    return {}
 
 
 def _children(parent: etree._Element, wanted: str) -> Iterator[etree._Element]:
@@ -144,7 +145,7 @@ class _Body:
         rows = [
             row
             for row in _children(table, "tr")
-            if _property(row, "trPr", "del") is None and not _on(row, "trPr", "hidden")
+            if "del" not in _properties(row, "trPr") and not _on(row, "trPr", "hidden")
         ]
         cells = [cell for row in rows for cell in _children(row, "tc")]
         if len(cells) <= 1 or any(_holds_data(cell) for cell in cells):
@@ -158,18 +159,19 @@ class _Body:
         above: dict[int, _Cell] = {}  # by left column: the cell that a merge from above would continue
         lines = _Lines(table, rows)
         for number, row in enumerate(rows):
-            drawn = _size(_property(row, "trPr", "gridBefore"))
+            drawn = _size(_properties(row, "trPr").get("gridBefore"))
             line: list[_Cell] = []
             below: dict[int, _Cell] = {}
             for element in _children(row, "tc"):
-                width = max(1, _size(_property(element, "tcPr", "gridSpan")))
+                stated = _properties(element, "tcPr")
+                width = max(1, _size(stated.get("gridSpan")))
                 if drawn + width > MAX_COLUMNS:
                     raise hostile(self.name, f"有单元格跨 {width} 列", f"a cell spans {width} columns")
                 column, span = lines.place(drawn, drawn + width)
                 drawn += width
                 if not span:
                     continue
-                merge, left = _property(element, "tcPr", "vMerge"), _property(element, "tcPr", "hMerge")
+                merge, left = stated.get("vMerge"), stated.get("hMerge")
                 continues = merge is not None and attribute(merge, "val") != "restart"
                 if left is not None and attribute(left, "val") != "restart" and line:
                     line[-1].span += span
