@@ -133,8 +133,7 @@ def package(
         "indicators": indicators,
     }
     files = build_package(partition.region, partition.year, tables, partition.form)
-    waived = frozenset(findings.filter(pl.col("waived").is_not_null())["rule"])
-    found = check_package(files, waived)
+    found = check_package(files)
     sizes = pl.DataFrame({"file": list(files), "bytes": [len(data) for data in files.values()]})
     yield dg.Output(files, metadata={"文件 / files": markdown(sizes, {"file": "文件", "bytes": "字节"})})
     for check, problems in found.items():
