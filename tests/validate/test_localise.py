@@ -239,6 +239,15 @@ def test_a_shifted_row_is_one_slip_and_ranks_first():
     assert "向左错了一格" in explanations[0].reason
 
 
+def test_larger_sets_beside_a_line_slip_are_looked_for_only_if_all_are_asked_for():
+    values = Generator(50, 0.8).shifted_row().values
+    [line] = localise(SYSTEM, values, most=3)
+    every = localise(SYSTEM, values)
+    assert every[0] == line
+    assert len(every) > 1
+    assert all(len(explanation.changes) > 4 for explanation in every)
+
+
 def test_the_line_of_disputes_shifted_is_one_slip():
     good = dense()
     figures = [good[name] for name in DISPUTES]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from benchmarks.localise_cases import Generator
 from benchmarks.localise_peer import smallest_change
 from pipelines.validate.localise import localise
+from pipelines.validate.localise_lines import hypotheses
 from pipelines.validate.localise_program import smallest_sets
-from pipelines.validate.localise_search import closing_sets, reduced_column, solve, start
+from pipelines.validate.localise_search import admissible, closing_sets, reduced_column, solve, start
 from pipelines.validate.localise_system import lay, system
 from schemas.slips import slip_kinds
 from tests.facts import FORM, RULES, dense
@@ -188,6 +189,36 @@ def test_eliminated_cells_vanish_from_the_reduced_equations():
     conflicting = lay(SYSTEM, values | {"requests.granted.total": 1})
     assert solve(SYSTEM, conflicting, cells[:1]) is None
     assert solve(SYSTEM, laid, cells) == {cell: dense()[SYSTEM.names[cell]] for cell in cells}
+
+
+def test_a_cell_that_stands_in_three_equations_closes_them_alone():
+    cell = SYSTEM.at["requests.processed.legal_service"]
+    assert len(SYSTEM.columns[cell]) == SYSTEM.widest == 3
+    laid = lay(SYSTEM, dense() | {"requests.processed.legal_service": 3})
+    assert closing_sets(SYSTEM, start(SYSTEM, dict(laid.residuals), []), 1) == [frozenset({cell})]
+
+
+def test_a_cell_that_stays_as_it_is_is_no_change():
+    laid = lay(SYSTEM, dense())
+    cell = SYSTEM.at["requests.granted.total"]
+    stands = laid.figures[cell]
+    assert not admissible(SYSTEM, laid, {cell: stands}, [cell])
+    assert admissible(SYSTEM, laid, {cell: stands}, [])
+    assert admissible(SYSTEM, laid, {cell: stands + 1}, [cell])
+    assert not admissible(SYSTEM, laid, {cell: -1}, [cell])
+
+
+@pytest.mark.parametrize(("issued", "found"), [(1, ["shifted_right"]), (0, [])])
+def test_a_line_slip_must_satisfy_conditional_rules_too(issued, found):
+    values = {cell.id: 0 for cell in FORM.cells}
+    for row in ("other_fee_unpaid", "processed", "received"):
+        values |= {f"requests.{row}.natural_person": 2, f"requests.{row}.total": 2}
+    values["processing_fees.notices.issued"] = 1
+    assert breaches(values) == []
+    row = "requests.other_fee_unpaid."
+    values |= {row + "natural_person": 0, row + "commercial_enterprise": 2}
+    laid = lay(SYSTEM, values | {"processing_fees.notices.issued": issued})
+    assert [hypothesis.kind for hypothesis in hypotheses(SYSTEM, laid)] == found
 
 
 def test_a_ring_of_cells_has_no_single_solution():
