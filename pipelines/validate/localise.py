@@ -194,27 +194,41 @@ def _worth_line_slips(problems: Sequence[_Problem], sets: Mapping[int, Sequence[
     return len(broken) > 1 or any(len(found) != 1 or len(found[0]) > 1 for found in broken)
 
 
+def _stands_broken(problem: _Problem) -> bool:
+    """Whether a rule that can speak is broken: one that lacks a figure says nothing."""
+    laid, rows = problem.laid, problem.system.rows
+    return (
+        any(all(cell not in laid.unknown for cell, _ in rows[row]) for row in problem.residuals)
+        or bool(problem.sure)
+        or any(cell in laid.bad for cell in problem.component.private)
+        or not sides_hold(problem.component, laid, {})
+    )
+
+
 def _explained(
     system: System, laid: Laid, here: Stands, exhaustive: bool
 ) -> tuple[dict[int, list[_Part]], list[_Part]]:
-    """The parts by component, and the line slips.
+    """The parts by component, and the line slips; both empty where some broken component cannot be explained.
 
     The integer program is asked only where enumeration found nothing; where a line slip explains the component it is
     asked only if the answer is to be ``exhaustive``.
     """
-    problems = [problem for problem in _problems(system, laid) if len(problem.unknown) <= MOST_UNKNOWN]
+    everything = _problems(system, laid)
+    problems = [problem for problem in everything if len(problem.unknown) <= MOST_UNKNOWN]
     sets = {problem.component.number: smallest(problem) for problem in problems}
     lines = _line_parts(system, laid) if _worth_line_slips(problems, sets) else []
     covered = frozenset(number for part in lines for number in part.components)
     own = {}
-    for problem in problems:
+    for problem in everything:
         number = problem.component.number
-        found = sets[number]
-        if not found and (exhaustive or number not in covered):
+        found = sets.get(number, [])
+        if number in sets and not found and (exhaustive or number not in covered):
             found = larger(problem)
         parts = _cheapest(_parts(problem, here, found))
         if parts or number in covered:
             own[number] = parts
+        elif _stands_broken(problem):
+            return {}, []
     return own, lines
 
 
@@ -251,7 +265,8 @@ def localise(
     they rank, they never exclude. Beside the smallest sets stand line slips (a shifted row), which may change more
     cells and yet rank above. Equal ranks are ties; all of them are given. ``most``: no more explanations than this, but
     always all of rank one; where a line slip explains what would take more than MAX_DEPTH changes, those larger sets
-    are then left out. Empty where nothing is broken or nothing can be said.
+    are then left out. Empty where nothing is broken, or where some broken part of the form cannot be explained: an
+    explanation satisfies every error rule that can speak, or is none.
     """
     doubtful = frozenset(system.at[name] for name in blank if name not in values)
     laid = lay(system, values, doubtful)

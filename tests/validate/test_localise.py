@@ -94,6 +94,15 @@ def test_a_table_that_was_not_filled_in_is_left_alone():
     assert localise(SYSTEM, values) == ()
 
 
+def test_no_explanation_stands_for_half_of_what_is_broken():
+    wild = Generator(12, 0.8).wrong_cells(40).values
+    assert localise(SYSTEM, wild) == ()
+    assert localise(SYSTEM, wild | {"proactive.rules.issued": 3}) == ()
+    values = {cell: figure for cell, figure in dense().items() if not cell.startswith("requests.")}
+    whole_row = {cell: 5 for cell in REQUESTS if cell.startswith("requests.other.")}
+    assert localise(SYSTEM, values | whole_row | {"proactive.rules.issued": 3}) == ()
+
+
 def test_ties_share_rank_one_and_none_is_picked():
     row = "disputes.reconsideration."
     figures = {"upheld": 23, "corrected": 34, "other_result": 45, "pending": 56, "total": 159}
