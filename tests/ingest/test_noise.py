@@ -11,8 +11,8 @@ from tests.ingest.noise import random_case
 
 CASES = 200
 # The share of the figures that was read in each way of writing when these floors were set. Text that loses its blanks
-# must leave open what it does not tell, so they are no aims; but less than this means that something has broken, or that
-# the matcher was made more careful: then set them anew.
+# must leave open what it does not tell, so they are no aims; but less than this means that something has broken, or
+# that the matcher was made more careful: then set them anew.
 LEAST = {"drawn": 0.975, "pipes": 0.96, "tabs": 0.945, "stream": 0.79, "spaces": 0.66, "barred": 0.64, "parted": 0.415}
 
 

@@ -12,6 +12,7 @@ from pipelines.validate.localise_lines import hypotheses
 from pipelines.validate.localise_search import cells_of_row, divided, reduced_column, solve, start
 from pipelines.validate.localise_sides import repairs, sides_hold
 from pipelines.validate.localise_system import Exact, allowed, exact, lay, system, to_figure
+from pipelines.validate.slips import Against, line_slip, reason, stands
 from schemas.form import load_form
 from schemas.rules import derive_rules, load_rules
 from tests.facts import FORM, RULES, dense, published
@@ -311,3 +312,30 @@ def test_reduced_equations_read_by_row_and_by_column_are_the_same(eliminated: li
     for row in rows:  # what is left of a residual is what the reduced equation says of the figures
         total = sum(factor * laid.figures[cell] for (own, cell), factor in by_row.items() if own == row)
         assert total == state.residuals.get(row, 0)
+
+
+def test_two_rings_are_refused_where_one_of_them_does_not_agree() -> None:
+    columns = [cell.column for cell in FORM.cells_of("requests", row="granted")]
+    rings = [
+        f"requests.{row}.{column}"
+        for rows, pair in (
+            (("granted", "partly_granted"), columns[:2]),
+            (("declined_petition", "declined_repeated"), columns[2:4]),
+        )
+        for row in rows
+        for column in pair
+    ]
+    good = dense()
+    wrong = {"requests.granted.total": good["requests.granted.total"] + 1}
+    assert solved({}, rings) == {}
+    assert solved(wrong, rings) is None
+
+
+def test_three_cells_are_told_as_a_line_and_two_one_by_one() -> None:
+    here = stands(SYSTEM, lay(SYSTEM, dense()))
+    three = SYSTEM.lines[0].cells[:3]
+    told, _ = reason(SYSTEM, here, {}, [line_slip("shifted_left", three)], Against(), Against())
+    assert "等另外 1 处" in told
+    changes = dict.fromkeys(three[:2], 9)
+    told, _ = reason(SYSTEM, here, changes, [line_slip("rows_swapped", three[:2])], Against(), Against())
+    assert told.count("改为 9") == 2
