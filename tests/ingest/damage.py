@@ -76,7 +76,8 @@ def _inside(data: bytes, random: Random) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         parts = {name: file.read(name) for name in file.namelist()}
     names = sorted(parts)
-    weighty = [name for name in names if "sheet" in name or "document" in name or "content" in name or "Strings" in name]
+    parted = ("sheet", "document", "content", "Strings")
+    weighty = [name for name in names if any(part in name for part in parted)]
     one = random.choice(weighty or names)
     match random.choice(("spoilt", "spoilt", "tags", "swapped", "lost")):
         case "spoilt":
