@@ -70,7 +70,7 @@ def files(count: int, pages: int) -> dict[str, list[bytes]]:
 def as_pdf(documents: Sequence[bytes]) -> list[bytes]:
     """The documents as LibreOffice prints them; [] where it is absent."""
     program = shutil.which("soffice") or shutil.which("libreoffice")
-    if not program:
+    if not program or not documents:
         return []
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.docx") for number in range(len(documents))]
@@ -190,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few files and rounds, some seconds")
     quick = parser.parse_args().quick
-    count, pages, rounds = (8, 2, 3) if quick else (66, 8, 9)
+    count, pages, rounds = (8, 2, 3) if quick else (24, 4, 5)
     found = files(count, pages)
     others = peers()
     there = [

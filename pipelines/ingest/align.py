@@ -25,6 +25,8 @@ def suits(record: Record, row: RowPlan) -> bool:
         return True  # no label, or only that of a group or a head
     if record.label.rstrip()[-1:].isdigit() and not row.label[-1:].isdigit():
         return False  # a separator is lost: the first figure has run into the label, and the others are out of place
+    if "\ufffd" in record.label and record.run.numbers < row.width:
+        return False  # bytes were lost here, and with them perhaps a figure and its separator
     return likeness(record.label, row.label) >= ALIKE
 
 

@@ -78,3 +78,14 @@ def test_a_second_line_of_figures_below_labels_side_by_side_is_no_fault():
     read = read_bytes("".join([*lines[: at + 1], lines[at].replace("1", "2"), *lines[at + 1 :]]).encode(), "x.csv")
     assert not [cell for cell in read.cells if cell.cell.startswith("disputes.")]
     assert any("disputes.reconsideration.total" in finding.cells for finding in read.problems)
+
+
+def test_a_row_whose_label_lost_bytes_together_with_a_figure_is_left_unread():
+    made, said = numbered("lost bytes")
+    row = [said[cell] for cell in said if cell.startswith("requests.refused_third_party.")]
+    text = as_csv_of(made, said)
+    label = f"4.保护第三方合法权益,{row[0]}"
+    assert label in text
+    read = read_bytes(text.encode("utf-8-sig").replace(label.encode(), "4.保护第三方合法".encode() + b"\xe6"), "x.csv")
+    assert not [cell for cell in read.cells if cell.cell.startswith("requests.refused_third_party.")]
+    assert any("requests.refused_third_party.total" in finding.cells for finding in read.problems)
