@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
+
+import pytest
 
 from pipelines.ingest.read import read_bytes
+from tests.ingest import hostile
 from tests.ingest.papers import as_csv, as_xlsx, paper, redrawn
 
 
@@ -89,3 +93,17 @@ def test_a_row_whose_label_lost_bytes_together_with_a_figure_is_left_unread():
     read = read_bytes(text.encode("utf-8-sig").replace(label.encode(), "4.保护第三方合法".encode() + b"\xe6"), "x.csv")
     assert not [cell for cell in read.cells if cell.cell.startswith("requests.refused_third_party.")]
     assert any("requests.refused_third_party.total" in finding.cells for finding in read.problems)
+
+
+@pytest.mark.parametrize("damage", [0, 1])
+def test_a_page_that_does_not_match_its_checksum_is_damaged(damage):
+    """The parser only logs it, and reads figures that were never written."""
+    words = b"BT /F 10 Tf 50 700 Td (Rules 0) Tj ET 50 690 100 20 re S"
+    packed = bytearray(zlib.compress(words))
+    packed[-1] ^= damage
+    whole = hostile.pdf(words, b"/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>")
+    plain = b"<</Length %d>>stream\n" % len(words) + words
+    assert plain in whole
+    filtered = b"<</Length %d/Filter/FlateDecode>>stream\n" % len(packed) + bytes(packed)
+    read = read_bytes(whole.replace(plain, filtered), "x.pdf")
+    assert [finding.rule for finding in read.problems] == ["damaged_file" if damage else "not_a_return"]

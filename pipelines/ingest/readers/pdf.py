@@ -7,6 +7,7 @@ does), recognising pictures of text.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -31,9 +32,15 @@ _CODE = re.compile(r"\(cid:\d+\)")
 
 def read(data: bytes, name: str) -> Document:
     """Read a PDF. Raises Declined: encrypted, damaged, scanned, too many pages, fonts that hide their characters."""
+    losses = _Losses()
+    parser = logging.getLogger("pdfminer.pdftypes")
+    parser.addHandler(losses)
     try:
         with pdfplumber.open(io.BytesIO(data)) as pdf:
-            return _read(pdf, name)
+            document = _read(pdf, name)
+        if losses.found:
+            raise damaged(name, "PDF 的内容与校验和不符", "contents of the PDF do not match their checksum")
+        return document
     except PdfminerException as fault:
         cause = fault.args[0] if fault.args else None
         if type(cause).__name__ in _LOCKED:
@@ -41,6 +48,18 @@ def read(data: bytes, name: str) -> Document:
         if isinstance(cause, MemoryError):
             raise cause from fault  # the sandbox has its own words for it
         raise damaged(name, "PDF 结构不完整", "its PDF structure is incomplete") from fault
+    finally:
+        parser.removeHandler(losses)
+
+
+class _Losses(logging.Handler):
+    """Hears the parser beneath pdfplumber say that a part was damaged on the way: it reads on, with false figures."""
+
+    found = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember a loss; the parser has no other way to tell."""
+        self.found = self.found or record.getMessage().startswith("Data-loss")
 
 
 def _read(pdf: Any, name: str) -> Document:  # noqa: ANN401  (pdfplumber ships no usable types)
