@@ -350,12 +350,20 @@ def template(year: int, body: str, region: str | None, output: Path) -> None:
     click.echo(f"已生成 {output}（{found.name_zh}，{year} 年度）。 Written for {found.code}, report year {year}.")
 
 
-@main.command(epilog=_examples("gongkai rules", "gongkai rules --form 2021 --format json"))
+@main.command(
+    epilog=_examples("gongkai rules", "gongkai rules --format json", "gongkai rules --format html > 规则.html")
+)
 @click.option("--form", "edition", default="2021", help="表式版本 / edition of the form.")
-@click.option("--format", "form", type=FORMATS, default="text", help="输出格式 / output format.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    help="输出格式 / output format (html: one page for people).",
+)
 def rules(edition: str, form: str) -> None:
     """列出全部勾稽关系和核查规则。List every accounting rule and kind of finding."""
-    from pipelines.publish.rulebook import rulebook_rows, rulebook_text
+    from pipelines.publish.rulebook import rulebook_page, rulebook_rows, rulebook_text
     from schemas.form import editions
 
     if edition not in editions():
@@ -365,6 +373,8 @@ def rules(edition: str, form: str) -> None:
         )
     if form == "json":
         _json(rulebook_rows(edition))
+    elif form == "html":
+        sys.stdout.buffer.write(rulebook_page(edition))
     else:
         click.echo(rulebook_text(edition, shutil.get_terminal_size().columns), nl=False)
 

@@ -15,6 +15,7 @@ from pipelines.explanations_table import explanations_from
 from pipelines.findings_table import findings_from
 from pipelines.publish.board import board_page
 from pipelines.publish.receipts import body_returns, receipt_files
+from pipelines.publish.rulebook import rulebook_page
 from pipelines.storage import board_path, write_atomic
 from schemas.intake import ReadFile
 
@@ -70,6 +71,8 @@ def board(
     page = board_page(
         partition.region, partition.year, bodies.to_dicts(), findings_from(findings), verdicts.to_dicts(), today
     )
-    path = board_path(workspace.data, partition.code, partition.year) / "index.html"
+    folder = board_path(workspace.data, partition.code, partition.year)
+    write_atomic(folder / "rules.html", rulebook_page(partition.form.edition))
+    path = folder / "index.html"
     write_atomic(path, page)
     return dg.MaterializeResult(metadata={"位置 / path": dg.MetadataValue.path(str(path))})

@@ -178,6 +178,9 @@ def test_the_rules_are_listed(tmp_path):
     assert {"requests.balance.total", "count_whole", "missing_cell"} <= {row["id"] for row in rows}
     code, out, _ = call("rules")
     assert "requests.balance.total" in out
+    code, out, _ = call("rules", "--format", "html")
+    assert (code, out[:15].lower()) == (0, "<!doctype html>")
+    assert "requests.balance.total" in out
 
 
 def test_run_publishes_then_has_nothing_new_then_is_stopped(tmp_path):
