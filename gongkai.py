@@ -351,7 +351,7 @@ def template(year: int, body: str, region: str | None, output: Path) -> None:
 
 
 @main.command(
-    epilog=_examples("gongkai rules", "gongkai rules --format json", "gongkai rules --format html > 规则.html")
+    epilog=_examples("gongkai rules", "gongkai rules --format json", "gongkai rules --format html")
 )
 @click.option("--form", "edition", default="2021", help="表式版本 / edition of the form.")
 @click.option(
