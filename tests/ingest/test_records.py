@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
-from pipelines.ingest.lines import flatten, stream
+from pipelines.ingest.lines import Slot, flatten, stream
 from pipelines.ingest.match import Reading, _better, _crowded, _lonely, _lossy, _said
 from pipelines.ingest.plan import table_plans
 from pipelines.ingest.records import Cut, Record, by_lines, by_stream
@@ -126,3 +126,15 @@ def test_of_two_readings_the_fuller_counts_and_what_differs_counts_in_neither() 
     assert _better(full, twin) is full  # of equals the first
     assert _said(run("5").slots[0]) == "5"
     assert Run(()).numbers == 0
+    empty, found = Reading(PLAN, {}), Reading(PLAN, {}, found=True)
+    assert _better(found, empty) is found
+    assert _better(empty, found) is found
+
+
+def test_what_is_not_said_of_a_record_is_so() -> None:
+    bare = Record(row=None, label="", run=run("1"))
+    assert (bare.before, bare.grid, bare.line, bare.until, bare.follows, bare.crumb) == ((), -1, -1, None, False, False)
+    cut = Cut(())
+    assert (cut.vague, cut.streamed, cut.orphans, cut.piled) == (False, False, 0, False)
+    assert Slot(text="", at="", kind="empty").columns == 1
+    assert Slot(text="", at="", kind="empty").column == 0
