@@ -12,7 +12,7 @@ import msgspec
 
 from pipelines.validate.localise_search import Changes, divided
 from pipelines.validate.localise_sides import sides_hold
-from pipelines.validate.localise_system import Exact, Laid, System, allowed
+from pipelines.validate.localise_system import Exact, Laid, System, allowed, cells_of_pairs
 
 
 class Hypothesis(msgspec.Struct, frozen=True):
@@ -66,10 +66,9 @@ def _unshifted(system: System, laid: Laid, cells: Sequence[int], right: bool) ->
     return changes | _changed(laid, [(free, figure)])
 
 
-def _reaches(system: System, laid: Laid, cells: Iterable[int]) -> bool:
+def _reaches(system: System, laid: Laid, cells: tuple[int, ...]) -> bool:
     """Whether every broken equation of the components of these cells has one of them: else they cannot explain it."""
-    touched = {row for cell in cells for row, _ in system.columns[cell]}
-    components = {system.component_of_row[row] for row in touched}
+    touched, components = system.reach[cells]
     near = [row for row in laid.residuals if system.component_of_row[row] in components]
     return bool(near) and touched.issuperset(near)
 
@@ -85,7 +84,7 @@ def _candidates(system: System, laid: Laid) -> Iterator[Hypothesis]:
                     yield Hypothesis(kind, cells, changes)
     for kind, pairs in (("rows_swapped", system.row_pairs), ("columns_swapped", system.column_pairs)):
         for pair in pairs:
-            cells = tuple(cell for both in pair for cell in both)
+            cells = cells_of_pairs(pair)
             if _reaches(system, laid, cells):
                 proposed = [(a, laid.figures[b]) for a, b in pair] + [(b, laid.figures[a]) for a, b in pair]
                 changes = _changed(laid, proposed)

@@ -59,7 +59,11 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class System(msgspec.Struct, frozen=True):
-    """The compiled edition for bodies with certain attributes."""
+    """The compiled edition for bodies with certain attributes.
+
+    ``reach``: of the cells of every line and every pair of rows or columns, the equations they stand in and those
+    equations' components.
+    """
 
     form: Form
     rules: RuleSet
@@ -80,6 +84,7 @@ class System(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     row_pairs: tuple[tuple[tuple[int, int], ...], ...]
     column_pairs: tuple[tuple[tuple[int, int], ...], ...]
+    reach: dict[tuple[int, ...], tuple[frozenset[int], frozenset[int]]]
     across_years: tuple[Rule, ...]
 
 
@@ -159,6 +164,18 @@ def _pairs(
     return rows, columns
 
 
+def cells_of_pairs(pairs: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """The cells of pairs, pair by pair."""
+    return tuple(cell for pair in pairs for cell in pair)
+
+
+def _reach(
+    cells: Sequence[int], columns: Sequence[Sequence[Entry]], of_row: Sequence[int]
+) -> tuple[frozenset[int], frozenset[int]]:
+    rows = frozenset(row for cell in cells for row, _ in columns[cell])
+    return rows, frozenset(of_row[row] for row in rows)
+
+
 def _side(rule: Rule, at: Mapping[str, int]) -> Side:
     terms = tuple((at[term.cell], term.sign) for term in rule.terms)
     condition = at[rule.when.cell] if rule.when else -1
@@ -236,6 +253,10 @@ def compile_system(form: Form, rules: RuleSet, attributes: frozenset[str] = froz
         lines=tuple(lines),
         row_pairs=tuple(row_pairs),
         column_pairs=tuple(column_pairs),
+        reach={
+            cells: _reach(cells, columns, of_row)
+            for cells in (*(line.cells for line in lines), *map(cells_of_pairs, [*row_pairs, *column_pairs]))
+        },
         across_years=tuple(rule for rule in rules.rules if rule.across_years),
     )
 

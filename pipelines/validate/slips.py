@@ -81,15 +81,15 @@ def single_slip(
         return kinds["sign"] if proposed == -found else kinds["other"]
     if found != int(found):
         return kinds["other"]
-    likely = [kinds["filled_by_mistake" if proposed == 0 else "other"]]
-    if 0 < proposed < 10 and found < 10:
-        likely.append(kinds["small_figure"])
-    elif proposed > 0 and (name := _by_digits(found, proposed)):
+    small = 0 < proposed < 10 and found < 10
+    likely = []  # of equal cost the first is told
+    if not small and proposed > 0 and (name := _by_digits(found, proposed)):
         likely.append(kinds[name])
     if total:
         likely.append(kinds["total_not_updated"])
     if found in beside:
         likely.append(kinds["like_neighbour"])
+    likely.append(kinds["small_figure" if small else "filled_by_mistake" if proposed == 0 else "other"])
     return min(likely, key=lambda kind: kind.cost)
 
 
@@ -110,11 +110,10 @@ class Stands(msgspec.Struct, frozen=True):
 
 def stands(system: System, laid: Laid) -> Stands:
     """What stands in a return laid on the system."""
-    figures = tuple(
-        None if position in laid.unknown or position in laid.blank else to_figure(figure)
-        for position, figure in enumerate(laid.figures)
-    )
-    return Stands(figures, laid.blank)
+    figures: list[Figure | None] = [figure if type(figure) is int else to_figure(figure) for figure in laid.figures]
+    for position in laid.unknown | laid.blank:
+        figures[position] = None
+    return Stands(tuple(figures), laid.blank)
 
 
 def _cost(kind: SlipKind) -> int:
