@@ -133,19 +133,22 @@ def test_with_its_label_lost_a_row_needs_its_column_and_its_end() -> None:
     assert place(run(". . 2 . . .", straight=False), row(), Patterns(column=1, before_end=1), NO) is None
 
 
-def learnt(*texts: str, depths: int = 1, drawn: bool = True, straight: bool = True) -> Patterns:
-    return learn([(run(text, drawn=drawn, straight=straight, first=2), row()) for text in texts], depths)
+def learnt(*texts: str, drawn: bool = True, straight: bool = True) -> tuple[int | None, int | None, int | None]:
+    """Where figures begin by the grid, behind the label and before the end."""
+    found = learn([(run(text, drawn=drawn, straight=straight, first=2), row()) for text in texts], 1)
+    return found.column, found.behind, found.before_end
 
 
 def test_three_rows_that_agree_make_a_pattern() -> None:
-    assert learnt(". 1 2 3 6", ". 1 2 3 6", ". 1 2 3 6") == Patterns(column=3, behind=1, before_end=0)
-    assert learnt(". 1 2 3 6", ". 1 2 3 6") == NO
-    assert learnt("1 2 3 6 .", "1 2 3 6 .", "1 2 3 6 .") == Patterns(column=2, behind=0, before_end=1)
-    assert learnt("1 2 3 6 .", ". 1 2 3 6", "1 2 3 6 .") == NO
-    assert learnt("1 2 3 6", "1 2 3 6 .", "1 2 3 6") == Patterns(column=2, behind=0)
-    assert learnt("1 2 3 6", "1 2 3 6", ". 1 2 3 .", ". . . .") == NO  # two windows, or nothing to see
-    assert learnt(*["1 2 3 6"] * 3, drawn=False) == Patterns(behind=0, before_end=0)
-    assert learnt(*["1 2 3 6"] * 3, straight=False) == Patterns(column=2, before_end=0)
+    nothing = (None, None, None)
+    assert learnt(". 1 2 3 6", ". 1 2 3 6", ". 1 2 3 6") == (3, 1, 0)
+    assert learnt(". 1 2 3 6", ". 1 2 3 6") == nothing
+    assert learnt("1 2 3 6 .", "1 2 3 6 .", "1 2 3 6 .") == (2, 0, 1)
+    assert learnt("1 2 3 6 .", ". 1 2 3 6", "1 2 3 6 .") == nothing
+    assert learnt("1 2 3 6", "1 2 3 6 .", "1 2 3 6") == (2, 0, None)
+    assert learnt("1 2 3 6", "1 2 3 6", ". 1 2 3 .", ". . . .") == nothing  # two windows, or nothing to see
+    assert learnt(*["1 2 3 6"] * 3, drawn=False) == (None, 0, 0)
+    assert learnt(*["1 2 3 6"] * 3, straight=False) == (2, None, 0)
 
 
 def test_a_column_counts_only_if_two_levels_of_rows_agree() -> None:
