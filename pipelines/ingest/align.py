@@ -140,6 +140,8 @@ def _by_loose_labels(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int], 
                 return {}
             labels = list(record.before)
             several = several or len(labels) > 1
+            if record.bare and not several:
+                return {}  # the label's own figures may have been blank, and these another row's
         if not labels:
             return {}
         row = labels.pop(0)

@@ -27,7 +27,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ``grid`` and ``line``: where it lies in a grid, -1 in text. ``until``: in a stream, the row that the label behind it
     names or begins, or their number where the table ends, None for words. ``follows``: it was cut off the record before
     without a label between.
-    ``crumb``: too short for any row of the table; it only shows that something stood there.
+    ``crumb``: too short for any row of the table; it only shows that something stood there. ``bare``: a line of text
+    without separators, in which a blank leaves no trace.
     """
 
     row: int | None
@@ -39,6 +40,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     follows: bool = False
     crumb: bool = False
+    bare: bool = False
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -122,6 +124,7 @@ class _Cutter:
         line: int = -1,
         until: int | None = None,
         follows: bool = False,
+        bare: bool = False,
     ) -> None:
         """A run of figures with the label beside it."""
         if not run.numbers and row is None:
@@ -142,6 +145,7 @@ class _Cutter:
                 until=until,
                 follows=follows,
                 crumb=crumb,
+                bare=bare,
             )
         )
         self.before.clear()
@@ -218,7 +222,7 @@ def _emit(line: Line, row: int | None, label: str, slots: Sequence[Slot], cutter
     # Only its own label shows where a row's figures begin; between a group's label and them another may be lost.
     own = row is not None or (bool(label) and not label_meanings(label))
     run = Run(tuple(slots), drawn=line.grid >= 0, straight=own)
-    cutter.add(row, label, run, grid=line.grid, line=line.row)
+    cutter.add(row, label, run, grid=line.grid, line=line.row, bare=line.grid < 0 and not line.raw)
 
 
 def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan], vague: bool) -> Cut:

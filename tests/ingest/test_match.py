@@ -485,3 +485,11 @@ def test_3_1_the_last_label_of_a_stream_may_stand_over_two_rows_of_figures():
     found = text("\n".join(lines) + "\n四、政府信息公开行政复议、行政诉讼情况")
     assert row(found, rows[-3].id) == ["unread"] * 7
     assert row(found, rows[-4].id) == list("1000001")
+
+
+def test_3_1_a_lost_blank_and_a_lost_label_move_no_figure_up():
+    found = text(
+        "第二十条第（一）项\n本年制发件数\n第二十条第（六）项\n信息内容\n本年处理决定数量\n行政处罚\n0\n"
+        "第二十条第（八）项\n信息内容\n本年收费金额（单位：万元）\n行政事业性收费\n三、收到和处理政府信息公开申请情况"
+    )
+    assert not found.cells  # the 0 may be that of 行政强制, whose label is gone
