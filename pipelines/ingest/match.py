@@ -24,7 +24,7 @@ from pipelines.ingest.lines import Line, Slot, grids_of, stream
 from pipelines.ingest.normalise import read_value
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Cut, Record, by_lines, by_stream
-from pipelines.ingest.windows import Patterns, balanced, learn, place
+from pipelines.ingest.windows import Patterns, balanced, begin_of_full, learn, place
 from pipelines.layout import MARK_PRODUCT
 from schemas.form import edition_for, editions
 from schemas.intake import ReadCell
@@ -320,7 +320,9 @@ def _read_instance(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Des
         placed = {fitting[0]: 0} if len(fitting) == 1 else {}
     drawn = _drawn(cut, placed, plan, rows, desk)
     depths = len({len(row.groups) for row in rows})
-    patterns = learn(((cut.records[n].run, rows[row]) for n, row in placed.items() if n not in drawn), depths)
+    runs = {n: (cut.records[n].run, rows[row]) for n, row in placed.items()}
+    patterns = learn((run for n, run in runs.items() if n not in drawn), depths)
+    patterns = msgspec.structs.replace(patterns, full=begin_of_full(runs.values()))
     cells: Cells = {}
     lossy = cut.vague and _lossy(cut, rows)
     for n, row in placed.items():

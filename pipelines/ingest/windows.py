@@ -9,6 +9,7 @@ Belongs here: windows and the patterns of a table. Does not belong here: which r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import combinations
@@ -50,12 +51,18 @@ class Run(msgspec.Struct, frozen=True):
 class Patterns(msgspec.Struct, frozen=True):
     """Where the figures of a table's rows begin: at a grid column, so far behind the label, so far from the end.
 
-    Each is None where the rows do not agree on it or too few of them tell.
+    Each is None where the rows do not agree on it or too few of them tell. ``full``: the grid column on which the rows
+    without a blank (nearly all of them) agree, whatever the others say; it never places a row, it only refutes a place.
     """
 
     column: int | None = None
     behind: int | None = None
     before_end: int | None = None
+    full: int | None = None
+
+    def refutes(self, run: Run, start: int) -> bool:
+        """Whether a begin disagrees with the rows that have no blank: then a cell of this row may have been lost."""
+        return run.drawn and self.full is not None and run.slots[start].column != self.full
 
     def in_grid(self, run: Run) -> int | None:
         """The slot at the grid column where the table's figures begin, where that is known."""
@@ -108,6 +115,14 @@ def learn(runs: Iterable[tuple[Run, RowPlan]], depths: int) -> Patterns:
     return Patterns(column, _one(behind), _one(ends))
 
 
+def begin_of_full(runs: Iterable[tuple[Run, RowPlan]]) -> int | None:
+    """The grid column where the figures of four in five rows without a blank begin (see Patterns.full)."""
+    whole = [(run, run.starts(row.width)) for run, row in runs if run.drawn and run.numbers == row.width]
+    columns = Counter(run.slots[starts[0]].column for run, starts in whole if len(starts) == 1)
+    column, count = columns.most_common(1)[0] if columns else (0, 0)
+    return column if count >= ENOUGH and 5 * count >= 4 * columns.total() else None
+
+
 def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tuple[Slot, ...] | None:
     """The slots of the row's figures, or None where more than one reading is left.
 
@@ -131,10 +146,12 @@ def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tup
     told = own or [start for start in (borrowed.behind,) if start is not None]
     if told:
         chosen = windows.get(told[0]) if told[0] is not None and len(set(told)) == 1 else None
+        if chosen is not None and told[0] is not None and patterns.refutes(run, told[0]):
+            return None
         return chosen if chosen is not None and (len(own) > 1 or not _shifted(chosen, row)) else None
     if len(windows) == 1:
         chosen = windows[starts[0]]
-        return None if _shifted(chosen, row) else chosen
+        return None if patterns.refutes(run, starts[0]) or _shifted(chosen, row) else chosen
     balanced = [window for window in windows.values() if _balance(_values(window, row), row)]
     return balanced[0] if len(balanced) == 1 and _total(balanced[0], row) else None
 

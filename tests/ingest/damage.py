@@ -5,13 +5,17 @@ Belongs here: mutations and the independent look at a mutated file. Does not bel
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import zipfile
 import zlib
 from random import Random
 
+import lxml.html
 import pypdfium2
+from lxml import etree
+from python_calamine import CalamineError, CalamineWorkbook
 
 _TAG = re.compile(rb"<[^<>]{1,200}>")
 _TAGS = re.compile(r"<[^<>]*>")
@@ -105,6 +109,10 @@ def standing(data: bytes) -> str:
                 texts = [file.read(name).decode("utf-8", "replace") for name in file.namelist()]
         except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error):
             return ""
+        with contextlib.suppress(CalamineError, ValueError, KeyError):
+            book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+            for name in book.sheet_names:
+                texts += [str(value) for row in book.get_sheet_by_name(name).to_python() for value in row]
     elif b"%PDF" in data[:1024]:
         try:
             with_text = pypdfium2.PdfDocument(data)
@@ -115,6 +123,9 @@ def standing(data: bytes) -> str:
             texts.append(page.get_text_bounded())
     else:
         texts = [data.replace(b"\0", b"").decode("utf-8", "replace")]
+        if b"<" in data:
+            with contextlib.suppress(etree.LxmlError, ValueError):
+                texts.append(lxml.html.document_fromstring(texts[0].encode()).text_content())
     whole = "\n".join(_TAGS.sub("", text) for text in texts)
     return "".join(_CODED.sub(lambda found: chr(int(found[1]) if found[1] else int(found[2], 16)), whole).split())
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.ingest.read import read_bytes
 from tests.ingest import hostile
-from tests.ingest.papers import as_csv, as_xlsx, paper, redrawn
+from tests.ingest.papers import as_csv, as_pipes, as_xlsx, paper, redrawn
 
 
 def test_a_row_whose_first_figure_ran_into_its_label_is_left_unread():
@@ -107,3 +107,15 @@ def test_a_page_that_does_not_match_its_checksum_is_damaged(damage):
     filtered = b"<</Length %d/Filter/FlateDecode>>stream\n" % len(packed) + bytes(packed)
     read = read_bytes(whole.replace(plain, filtered), "x.pdf")
     assert [finding.rule for finding in read.problems] == ["damaged_file" if damage else "not_a_return"]
+
+
+def test_one_short_row_does_not_hide_where_the_others_begin():
+    """The last separator of a row is lost, and a head is spelt so badly that heads do not tell the columns."""
+    made, said = numbered("short row")
+    row = [said[cell] for cell in said if cell.startswith("requests.carried_in.")]
+    text = as_pipes(redrawn(made, said)).decode()
+    broken = text.replace("商业企业", "商业伉业").replace(f"{row[5]} | {row[6]} |", f"{row[5]}{row[6]} |")
+    read = read_bytes(broken.encode(), "x.txt")
+    assert not [cell for cell in read.cells if cell.cell.startswith("requests.carried_in.")]
+    assert "requests.received.total" in {cell.cell for cell in read.cells}
+    assert any("requests.carried_in.total" in finding.cells for finding in read.problems)
