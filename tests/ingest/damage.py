@@ -17,6 +17,7 @@ import pypdfium2
 from lxml import etree
 from python_calamine import CalamineError, CalamineWorkbook
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TAG = re.compile(rb"<[^<>]{1,200}>")
 _TAGS = re.compile(r"<[^<>]*>")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -109,10 +110,9 @@ def standing(data: bytes) -> str:
                 texts = [file.read(name).decode("utf-8", "replace") for name in file.namelist()]
         except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error):
             return ""
-        with contextlib.suppress(CalamineError, ValueError, KeyError):
-            book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-            for name in book.sheet_names:
-                texts += [str(value) for row in book.get_sheet_by_name(name).to_python() for value in row]
+        texts += _sheets(data)
+    elif data.startswith(OLE):
+        texts = _sheets(data)
     elif b"%PDF" in data[:1024]:
         try:
             with_text = pypdfium2.PdfDocument(data)
@@ -128,6 +128,15 @@ def standing(data: bytes) -> str:
                 texts.append(lxml.html.document_fromstring(texts[0].encode()).text_content())
     whole = "\n".join(_TAGS.sub("", text) for text in texts)
     return "".join(_CODED.sub(lambda found: chr(int(found[1]) if found[1] else int(found[2], 16)), whole).split())
+
+
+def _sheets(data: bytes) -> list[str]:
+    found: list[str] = []
+    with contextlib.suppress(CalamineError, ValueError, KeyError):
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        for name in book.sheet_names:
+            found += [str(value) for row in book.get_sheet_by_name(name).to_python() for value in row]
+    return found
 
 
 def stands(raw: str, text: str) -> bool:
