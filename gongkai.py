@@ -350,9 +350,7 @@ def template(year: int, body: str, region: str | None, output: Path) -> None:
     click.echo(f"已生成 {output}（{found.name_zh}，{year} 年度）。 Written for {found.code}, report year {year}.")
 
 
-@main.command(
-    epilog=_examples("gongkai rules", "gongkai rules --format json", "gongkai rules --format html")
-)
+@main.command(epilog=_examples("gongkai rules", "gongkai rules --format json", "gongkai rules --format html"))
 @click.option("--form", "edition", default="2021", help="表式版本 / edition of the form.")
 @click.option(
     "--format",
