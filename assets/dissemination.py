@@ -20,6 +20,7 @@ from pipelines.publish.portal.site import build_site
 from pipelines.publish.report.build import build_report, stated_indicators
 from pipelines.publish.report.texts import load_narrative
 from pipelines.storage import catalogue_path, portal_path, report_path, write_atomic
+from schemas.narrative import report_editions
 
 GROUP = "dissemination"
 
@@ -33,6 +34,9 @@ def official_report(
     The county's annual report in the official layout; its tables are the released figures.
     """
     partition = workspace.partition(context)
+    if partition.form.edition not in report_editions():
+        said = f"{partition.form.edition} 年版表式没有报告文字，未生成。 No report text for this edition."
+        return dg.MaterializeResult(metadata={"未写入的内容 / left out": said})
     report = build_report(
         partition.form,
         partition.region,
