@@ -456,6 +456,37 @@ def portal(host: str, port: int, out: str | None) -> None:
         server.serve_forever()
 
 
+@main.command("settings", epilog=_examples("gongkai settings", "gongkai settings --format json"))
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+def show_settings(form: str) -> None:
+    """核对并列出全部设置：现值、来自哪里、含义。Check and list every setting, where it comes from, what it means."""
+    from pipelines.settings import declared, given_settings, settings_page
+
+    if form == "markdown":
+        click.echo(settings_page(), nl=False)
+        return
+    load_settings()
+    found = given_settings()
+    rows = [
+        {
+            "name": each.name,
+            "value": "***" if each.kind == "secret" and found[each.name].text else found[each.name].text,
+            "origin": found[each.name].origin,
+            "place": found[each.name].place,
+            "zh": each.zh,
+            "en": each.en,
+        }
+        for each in declared()
+    ]
+    if form == "json":
+        _json({"settings": rows})
+        return
+    origins = {"default": "默认 default", "file": "文件 file", "environment": "环境变量 environment"}
+    for row in rows:
+        click.echo(f"{row['name']} = {row['value'] or '（未设 / not set）'}  （{origins[row['origin']]}）")
+        click.echo(f"    {row['zh']} {row['en']}")
+
+
 @main.command(epilog=_examples("gongkai ui", "gongkai ui --port 3001"))
 @click.option("--host", default="127.0.0.1", show_default=True, help="地址 / address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=int, help="端口 / port.")

@@ -21,6 +21,7 @@ from gongkai import main
 from pipelines.aggregate.gate import CHECKS as GATE_CHECKS
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
 from pipelines.regions import load_region
+from pipelines.settings import CONFIG_VARIABLE, declared, settings_page
 from tests.facts import FORM, REGION, REGIONS, RULES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,7 +91,9 @@ def targets(text: str) -> list[str]:
 # --- places -------------------------------------------------------------------------------------------------
 
 # Written by people or programs at work, so absent from the source.
-AT_WORK = re.compile(r"^(?:data|out|DATA|OUT|\.venv|regions/\d+/\d+/decisions\.toml)(?:/|$)|[<>*{}…]|^https?:")
+AT_WORK = re.compile(
+    r"^(?:data|out|DATA|OUT|gongkai\.toml|\.venv|regions/\d+/\d+/decisions\.toml)(?:/|$)|[<>*{}…]|^https?:"
+)
 SOURCE = re.compile(r"^[\w./-]+(?:\.py|\.toml|\.csv|\.md|\.html|\.txt|/)$")
 
 
@@ -109,9 +112,9 @@ def source_paths() -> frozenset[str]:
     return frozenset("/".join(Path(path).parts[at:]) for path in whole for at in range(len(Path(path).parts)))
 
 
-def links(text: str) -> list[str]:
+def links(text: str, folder: Path = ROOT) -> list[str]:
     found = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
-    return [f"no such file: {link}" for link in found if not re.match(r"\w+:", link) and not (ROOT / link).exists()]
+    return [f"no such file: {link}" for link in found if not re.match(r"\w+:", link) and not (folder / link).exists()]
 
 
 def places(text: str) -> list[str]:
@@ -180,10 +183,17 @@ def settings_in(sources: Iterable[str]) -> set[str]:
 
 
 def settings(text: str) -> list[str]:
-    read, documented = settings_in(path.read_text(encoding="utf-8") for path in reached_modules()), settings_in([text])
-    return [f"not documented: {name}" for name in sorted(read - documented)] + [
-        f"documented but never read: {name}" for name in sorted(documented - read)
+    """Every variable that a module reads or a document names is a declared setting (or names the file of settings)."""
+    known = {CONFIG_VARIABLE, *(each.variable for each in declared())}
+    read = settings_in(path.read_text(encoding="utf-8") for path in reached_modules())
+    return [f"read but not declared: {name}" for name in sorted(read - known)] + [
+        f"documented but not declared: {name}" for name in sorted(settings_in([text]) - known)
     ]
+
+
+def configuration(text: str) -> list[str]:
+    """docs/configuration.md holds the table of all settings as `gongkai settings --format markdown` prints it."""
+    return [line for line in settings_page().splitlines() if line not in text.splitlines()]
 
 
 def all_commands(text: str) -> list[str]:
@@ -216,8 +226,8 @@ def sections(text: str, other: str | None = None) -> list[str]:
 
 # --- the checks ---------------------------------------------------------------------------------------------
 
-EVERYWHERE: list[Check] = [commands, targets, links, places, numbers]
-IN_BOTH: list[Check] = [settings, all_commands, sections]
+EVERYWHERE: list[Check] = [commands, targets, places, numbers, settings]
+IN_BOTH: list[Check] = [all_commands, sections]
 
 
 @pytest.mark.parametrize("check", EVERYWHERE, ids=lambda check: check.__name__)
@@ -226,10 +236,21 @@ def test_what_the_documents_say_is_so(name: str, check: Check) -> None:
     assert check(text_of(name)) == []
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_to_files(name: str) -> None:
+    assert links(text_of(name), (ROOT / name).parent) == []
+
+
 @pytest.mark.parametrize("check", IN_BOTH, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", [ENGLISH, CHINESE])
 def test_both_readmes_tell_the_whole(name: str, check: Check) -> None:
     assert check(text_of(name)) == []
+
+
+def test_the_page_of_settings_is_whole() -> None:
+    page = text_of("docs/configuration.md")
+    assert configuration(page) == []
+    assert configuration(page.replace("`GONGKAI_WORKERS`", "`GONGKAI_WORKER`"))
 
 
 PLANTED: list[tuple[Check, str, str, str]] = [
@@ -247,8 +268,7 @@ PLANTED: list[tuple[Check, str, str, str]] = [
     (places, "`gongkai.py`", "`gongkai_cli.py`", "gongkai_cli.py"),
     (numbers, "203 cells x 59 rules", "204 cells x 59 rules", "there are 203"),
     (numbers, "203 cells x 59 rules", "203 cells x 58 rules", "there are 59"),
-    (settings, "`GONGKAI_WORKERS`", "`GONGKAI_WORKER`", "not documented: GONGKAI_WORKERS"),
-    (settings, "`GONGKAI_WORKERS`", "`GONGKAI_WORKERS`, `GONGKAI_SPEED`", "never read: GONGKAI_SPEED"),
+    (settings, "`GONGKAI_DATA`", "`GONGKAI_DATUM`", "not declared: GONGKAI_DATUM"),
     (all_commands, "gongkai trace", "gongkai verify", "gongkai trace"),
     (sections, "## Start", "### Start", "other sections"),
     (sections, "\ngongkai verify", "\n# gongkai verify", "other commands"),
