@@ -330,24 +330,51 @@ def _find(region: Region, name: str) -> Body:
     return body
 
 
-@main.command(epilog=_examples("gongkai template --year 2023 --body 511725-D02 -o 报表.xlsx"))
+@main.command(
+    epilog=_examples(
+        "gongkai template --year 2023 --body 511725-D02 -o 报表.xlsx",
+        "gongkai template --year 2023 --region 511725 --all -o 下发",
+    )
+)
 @click.option("--year", required=True, type=int, help=YEAR_HELP)
-@click.option("--body", required=True, help="报送单位代码或名称 / the body's code or name.")
+@click.option("--body", help="报送单位代码或名称 / the body's code or name.")
+@click.option("--all", "everybody", is_flag=True, help="名录中每个单位一份 / one for each body of the roster.")
 @click.option("--region", help=REGION_HELP + " 默认取单位代码的前六位 (default: from the body's code).")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="写到 / write to.")
-def template(year: int, body: str, region: str | None, output: Path) -> None:
-    """生成填报用的电子表格。Make the fill-in workbook of a body."""
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="写到：一份时为文件，--all 时为文件夹 / where to write: a file, with --all a folder.",
+)
+def template(year: int, body: str | None, everybody: bool, region: str | None, output: Path) -> None:
+    """生成填报用的电子表格。Make the fill-in workbook of a body, or of all bodies."""
     from pipelines.publish.workbook import fill_in_workbook
     from pipelines.storage import write_atomic
     from schemas.form import edition_for, load_form
 
     settings = _settings()
     _check_year(year)
-    code = region or body.split("-", 1)[0]
-    declared = _region(settings, code)
-    found = _find(declared, body)
-    write_atomic(output, fill_in_workbook(load_form(edition_for(year)), declared, found, year))
-    click.echo(f"已生成 {output}（{found.name_zh}，{year} 年度）。 Written for {found.code}, report year {year}.")
+    if everybody == bool(body):
+        fail("请用 --body 指定一个单位，或用 --all 为全部单位生成。", "Name one body with --body, or say --all.")
+    if everybody and not region:
+        fail("用 --all 时请用 --region 指定地区。", "With --all, name the region with --region.")
+    declared = _region(settings, region or (body or "").split("-", 1)[0])
+    form = load_form(edition_for(year))
+    if body:
+        if output.is_dir():
+            fail(f"“{output}”是文件夹，请写文件名。", f"{str(output)!r} is a folder; give the name of a file.")
+        found = _find(declared, body)
+        write_atomic(output, fill_in_workbook(form, declared, found, year))
+        click.echo(f"已生成 {output}（{found.name_zh}，{year} 年度）。 Written for {found.code}, report year {year}.")
+        return
+    if output.is_file():
+        fail(f"“{output}”是文件，请写文件夹名。", f"{str(output)!r} is a file; give the name of a folder.")
+    roster = declared.roster(year)
+    for each in roster:
+        name = "".join("_" if letter in '\\/:*?"<>|' else letter for letter in each.name_zh)  # not valid everywhere
+        write_atomic(output / f"{each.code} {name}.xlsx", fill_in_workbook(form, declared, each, year))
+    click.echo(f"已在 {output} 生成 {len(roster)} 份（{year} 年度）。 {len(roster)} workbooks, report year {year}.")
 
 
 @main.command(epilog=_examples("gongkai rules", "gongkai rules --format json", "gongkai rules --format html"))

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import gongkai
+from pipelines.regions import load_region
 from pipelines.sample.defects import DEFECTS
 from pipelines.settings import PROJECT
 from tests.assets.conftest import GOOD, County, good
@@ -142,6 +143,10 @@ def test_an_unreadable_file_is_answered_with_exit_code_2(command, tmp_path):
         ("run", "--region", "511725", "--year", "next"),
         ("template", "--year", "2023", "--body", "511725-X99", "-o", "x.xlsx"),
         ("template", "--year", "1999", "--body", BODY, "-o", "x.xlsx"),
+        ("template", "--year", "2023", "-o", "x.xlsx"),
+        ("template", "--year", "2023", "--body", BODY, "--all", "--region", "511725", "-o", "x"),
+        ("template", "--year", "2023", "--all", "-o", "x"),
+        ("template", "--year", "2023", "--body", BODY, "-o", "."),
         ("trace", "没有这个文件夹", "requests.received.total"),
         ("nonsense",),
     ],
@@ -153,6 +158,19 @@ def test_a_mistake_in_the_call_is_answered_with_one_clear_line(arguments):
     said = [line for line in error.splitlines() if line.startswith("Error: ")]
     assert len(said) == 1
     assert len(error.splitlines()) <= 4
+
+
+def test_the_templates_of_a_whole_roster(tmp_path):
+    folder = tmp_path / "下发"
+    code, out, _ = call("template", "--year", 2023, "--region", "511725", "--all", "-o", folder)
+    written = sorted(path.name for path in folder.iterdir())
+    assert code == 0
+    assert f"{len(written)} workbooks" in out
+    assert len(written) == len(load_region(PROJECT / "regions", "511725").roster(2023))
+    assert written[0].startswith(f"{BODY[:-2]}01 ")
+    path = folder / written[5]
+    _, out, _ = call("extract", path, "--format", "json")
+    assert json.loads(out)["body"] == written[5].split(" ")[0]
 
 
 def test_the_template_of_a_body_reads_as_its_own_empty_return(tmp_path):
