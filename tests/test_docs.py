@@ -92,7 +92,7 @@ def targets(text: str) -> list[str]:
 
 # Written by people or programs at work, so absent from the source.
 AT_WORK = re.compile(
-    r"^(?:data|out|DATA|OUT|gongkai\.toml|\.venv|regions/\d+/\d+/decisions\.toml)(?:/|$)|[<>*{}…]|^https?:"
+    r"^(?:data|out|DATA|OUT|gongkai\.toml|\.venv|(?:regions/\d+/\d+/)?decisions\.toml)(?:/|$)|[<>*{}…]|^https?:"
 )
 SOURCE = re.compile(r"^[\w./-]+(?:\.py|\.toml|\.csv|\.md|\.html|\.txt|/)$")
 
