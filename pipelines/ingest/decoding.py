@@ -118,7 +118,7 @@ def garbled(text: str) -> tuple[str, str] | None:
     """
     sample = text[:_SAMPLE]
     chinese = len(_CHINESE.findall(sample))
-    odd = sum(not character.isascii() for character in sample)
+    odd = len(sample) - len(sample.encode("ascii", "ignore"))
     lost = sample.count("\ufffd")
     if lost >= _ENOUGH and lost * 3 > chinese:
         return "大量字符已丢失（显示为“�”）", "many characters were lost (shown as U+FFFD)"

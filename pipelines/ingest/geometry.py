@@ -29,10 +29,11 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Geometry(msgspec.Struct, frozen=True):
-    """A grid's positions and the heads found in it."""
+    """A grid's positions and the heads found in it; ``columns``: those of columns by edition, table and block."""
 
     filled: dict[tuple[int, int], TextCell]
     heads: tuple[Head, ...]
+    columns: dict[tuple[str, str, str], tuple[Head, ...]]
 
 
 def survey(grid: Grid) -> Geometry:
@@ -56,7 +57,11 @@ def survey(grid: Grid) -> Geometry:
             if slot_kind(below.text) == "value":
                 break
             text, last = text + below.text, below
-    return Geometry(filled, tuple(heads))
+    columns: dict[tuple[str, str, str], list[Head]] = {}
+    for head in heads:
+        if head.meaning.kind == "column":
+            columns.setdefault((head.meaning.edition, head.meaning.table, head.meaning.block), []).append(head)
+    return Geometry(filled, tuple(heads), {key: tuple(found) for key, found in columns.items()})
 
 
 def columns_below(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) -> tuple[int, ...] | None:
@@ -65,16 +70,9 @@ def columns_below(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) ->
     The nearest heads above count; they must lie close together, for heads of another block are not this row's.
     """
     nearest: dict[str, list[Head]] = {}
-    for head in geometry.heads:
+    for head in geometry.columns.get((plan.edition, plan.table, row.block), ()):
         meaning = head.meaning
-        if (
-            meaning.kind == "column"
-            and meaning.edition == plan.edition
-            and meaning.table == plan.table
-            and meaning.block == row.block
-            and meaning.id in row.columns
-            and head.row < at
-        ):
+        if head.row < at and meaning.id in row.columns:
             known = nearest.get(meaning.id)
             if known is None or head.row > known[0].row:
                 nearest[meaning.id] = [head]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from pipelines.ingest.lines import Line, Slot, label_meanings
+from pipelines.ingest.lines import Line, Slot, label_meanings, may_be, row_named
 from pipelines.ingest.plan import RowPlan, TablePlan
 from pipelines.ingest.windows import Run
 
@@ -71,15 +71,12 @@ class _Cutter:
 
     def row_of(self, text: str) -> int | None:
         """The row that a text names in this table."""
-        for meaning in label_meanings(text):
-            if meaning.kind == "row" and meaning.table == self.plan.table and meaning.edition == self.plan.edition:
-                return self.plan.position(meaning.id)
-        return None
+        row = row_named(text, self.plan.edition, self.plan.table)
+        return self.plan.position(row) if row else None
 
     def alone(self, row: int | None, text: str) -> int | None:
         """``row`` for a label without figures; None if the same text heads a column (其他, 总计) and may mean that."""
-        heads = any(meaning.kind == "column" and meaning.table == self.plan.table for meaning in label_meanings(text))
-        return None if heads else row
+        return None if may_be(text, "column", self.plan.table) else row
 
     def blank(self, row: int, text: str, slots: Sequence[Slot]) -> bool:
         """Whether a label with nothing but empty slots behind it is a row left blank: heads look the same."""
@@ -88,7 +85,7 @@ class _Cutter:
 
     def words(self, slot: Slot) -> None:
         """A label or words without figures yet. Several pieces may spell one row's label."""
-        if any(m.kind == "head" and m.table == self.plan.table for m in label_meanings(slot.text)):
+        if may_be(slot.text, "head", self.plan.table):
             self.orphans += len(self.before)  # a new block begins: labels without figures above it have none
             self.before.clear()
         row = self.alone(self.row_of(slot.text), slot.text)

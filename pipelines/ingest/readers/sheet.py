@@ -25,6 +25,9 @@ class SheetCell(msgspec.Struct, frozen=True):
     formula: bool = False
 
 
+_EMPTY = SheetCell("")
+
+
 def column_name(column: int) -> str:
     """0 -> A, 25 -> Z, 26 -> AA."""
     name = ""
@@ -37,7 +40,10 @@ def column_name(column: int) -> str:
 
 def number_text(value: float) -> str:
     """A stored number as the shortest decimal text that means the same double: 3135.6, 101, never 1e+15."""
-    text = format(Decimal(repr(value)), "f")
+    text = repr(value)
+    if text.endswith(".0"):
+        return text[:-2]
+    text = format(Decimal(text), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -66,8 +72,8 @@ def sheet_grid(
     """
     if not cells:
         return None
-    top, left = min(row for row, _ in cells), min(column for _, column in cells)
-    bottom, right = max(row for row, _ in cells), max(column for _, column in cells)
+    rows, columns = zip(*cells, strict=True)
+    top, left, bottom, right = min(rows), min(columns), max(rows), max(columns)
     anchors: dict[tuple[int, int], tuple[int, int]] = {}
     covered: set[tuple[int, int]] = set()
     for (first_row, first_column), (last_row, last_column) in merges:
@@ -85,23 +91,25 @@ def sheet_grid(
             continue  # overlapping merged cells: the first one stands
         anchors[row, column] = (height, width)
         covered |= inside - {(row, column)}
+    names = [(column, f"{title}!{column_name(column)}") for column in range(left, right + 1)]
     made: list[TextCell] = []
     for row in range(top, bottom + 1):
-        for column in range(left, right + 1):
-            if (row, column) in covered:
+        for column, name in names:
+            place = (row, column)
+            if place in covered:
                 continue
-            cell = cells.get((row, column))
-            height, width = anchors.get((row, column), (1, 1))
+            cell = cells.get(place, _EMPTY)
+            height, width = anchors.get(place, (1, 1))
             made.append(
                 TextCell(
                     row=row - top,
                     column=column - left,
                     rows=height,
                     columns=width,
-                    text=cell.text if cell else "",
-                    number=cell.number if cell else "",
-                    formula=cell.formula if cell else False,
-                    at=f"{title}!{column_name(column)}{row + 1}",
+                    text=cell.text,
+                    number=cell.number,
+                    formula=cell.formula,
+                    at=f"{name}{row + 1}",
                 )
             )
     return Grid(cells=tuple(made), at=title, title=title)
