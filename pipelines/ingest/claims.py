@@ -7,16 +7,15 @@ here: whether a claim agrees with its cells (pipelines/validate/claims.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
-from pipelines.ingest.lines import Line
 from pipelines.ingest.normalise import chinese_number, fits
-from pipelines.ingest.running import Running, paragraphs
-from schemas.claims import ClaimPattern, FeePattern, cells_of_term, expand, load_claims
+from pipelines.ingest.running import Running
+from schemas.claims import ClaimPattern, FeePattern, expand, load_claims
 from schemas.form import Form, edition_for, editions, load_form
 from schemas.intake import Claim, ReadCell
 
@@ -75,8 +74,11 @@ class _Place(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def _places(text: str, numbers: Sequence[_Number]) -> Iterator[tuple[_Number, _Place]]:
+def _places(text: str, numbers: Sequence[_Number], units: Collection[str]) -> Iterator[tuple[_Number, _Place]]:
+    """The numbers in one of ``units``, each with what stands around it."""
     for position, number in enumerate(numbers):
+        if number.unit not in units:
+            continue
         previous = numbers[position - 1].end if position else 0
         stop = max((text.rfind(mark, 0, number.start) for mark in _STOPS), default=-1) + 1
         start = max(previous, stop)
@@ -96,6 +98,17 @@ def _places(text: str, numbers: Sequence[_Number]) -> Iterator[tuple[_Number, _P
 
 
 @cache
+def _patterns_by_unit() -> dict[str, tuple[ClaimPattern, ...]]:
+    """The declared claims that a number in a unit may make, in declared order."""
+    declared = load_claims()
+    found: dict[str, list[ClaimPattern]] = {}
+    for pattern in declared.claims:
+        for unit in dict.fromkeys(pattern.counters or declared.counters):
+            found.setdefault(unit, []).append(pattern)
+    return {unit: tuple(patterns) for unit, patterns in found.items()}
+
+
+@cache
 def _compiled(pattern: str, year: int | None) -> re.Pattern[str]:
     """A declared expression with YEAR, YEAR-1 and YEAR+1 filled in; of an unknown year they match nothing."""
     for name, offset in (("YEAR-1", -1), (r"YEAR\+1", 1), ("YEAR", 0)):
@@ -103,11 +116,14 @@ def _compiled(pattern: str, year: int | None) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def find_claims(lines: Sequence[Line], editions_by_table: Mapping[str, str], year: int | None) -> tuple[Claim, ...]:
-    """Every claim of a document's running text, in reading order. ``editions_by_table``: as the tables were read; a
-    table that was not read counts as of the year's edition, else the newest."""
+def find_claims(text: Sequence[Running], editions_by_table: Mapping[str, str], year: int | None) -> tuple[Claim, ...]:
+    """Every claim of a document's running text (running.paragraphs), in reading order.
+
+    ``editions_by_table``: as the tables were read; a table that was not read counts as of the year's edition, else the
+    newest.
+    """
     claims: dict[tuple[str, Decimal, str], Claim] = {}
-    for block in paragraphs(lines):
+    for block in text:
         for claim in [*_stated(block, editions_by_table, year), *_denied(block, editions_by_table, year)]:
             claims.setdefault((claim.cell, claim.value, claim.text), claim)
     return tuple(claims.values())
@@ -126,14 +142,14 @@ def _form(cell: str, editions_by_table: Mapping[str, str], year: int | None) -> 
 
 
 def _stated(block: Running, by_table: Mapping[str, str], year: int | None) -> Iterator[Claim]:
-    declared = load_claims()
     subject = ""
     numbers = _numbers(block.text)
-    for number, place in _places(block.text, numbers):
+    patterns = _patterns_by_unit()
+    for number, place in _places(block.text, numbers, patterns):
         best: ClaimPattern | None = None
         length = 0
-        for pattern in declared.claims:
-            matched = _matches(pattern, number, place, year)
+        for pattern in patterns[number.unit]:
+            matched = _matches(pattern, place, year)
             if matched > length:
                 best, length = pattern, matched
         if best is None:
@@ -155,14 +171,17 @@ def _stated(block: Running, by_table: Mapping[str, str], year: int | None) -> It
 
 
 def _has(subject: str, column: str, by_table: Mapping[str, str], year: int | None) -> bool:
-    return bool(cells_of_term(_form(subject, by_table, year), f"{subject}.{column}"))
+    return _expanded(_form(subject, by_table, year).edition, (f"{subject}.{column}",)) is not None
 
 
-def _matches(pattern: ClaimPattern, number: _Number, place: _Place, year: int | None) -> int:
+@lru_cache(maxsize=4096)
+def _expanded(edition: str, reading: tuple[str, ...]) -> tuple[str, ...] | None:
+    return expand(load_form(edition), reading)
+
+
+def _matches(pattern: ClaimPattern, place: _Place, year: int | None) -> int:
     """How many characters before the number the pattern explains, 0 where it does not fit."""
     declared = load_claims()
-    if number.unit not in (pattern.counters or declared.counters):
-        return 0
     said = _compiled(f"(?:{pattern.say})$", year).search(place.before + "#")
     if said is None:
         return 0
@@ -208,11 +227,11 @@ def _claim(
     year: int | None,
 ) -> Claim | None:
     form = _form(cell, by_table, year)
-    expanded = [expand(form, reading) for reading in (readings or ((cell,),))]
+    expanded = [_expanded(form.edition, reading) for reading in (readings or ((cell,),))]
     known = tuple(reading for reading in expanded if reading is not None)
     if not known:
         return None
-    first = expand(form, (cell,)) or known[0]
+    first = _expanded(form.edition, (cell,)) or known[0]
     value = _in_unit(value, unit, form.by_id[first[0]].unit)
     text, at = _sentence(block, start, end)
     return Claim(cell=first[0].removeprefix("-"), value=value, text=text, at=at, readings=known)
@@ -246,10 +265,10 @@ def _denied(block: Running, by_table: Mapping[str, str], year: int | None) -> It
                 yield claim
 
 
-def find_fees(lines: Sequence[Line], year: int | None) -> tuple[ReadCell, ...]:
+def find_fees(text: Sequence[Running], year: int | None) -> tuple[ReadCell, ...]:
     """The processing fees that the running text states, in the form's order; a cell stated in two ways is left out."""
     found: dict[str, list[tuple[Decimal, str, str]]] = {}
-    for block in paragraphs(lines):
+    for block in text:
         numbers = _numbers(block.text)
         for pattern in load_claims().fees:
             for cell in pattern.cells:
@@ -270,8 +289,8 @@ def _fee(
             yield Decimal(0), block.said(*match.span()), block.address(match.start())
         return
     unit = load_form(editions()[-1]).by_id[cell].unit
-    for number, place in _places(block.text, numbers):
-        if number.unit not in pattern.counters or number.vague:
+    for number, place in _places(block.text, numbers, pattern.counters):
+        if number.vague:
             continue
         if not _compiled(f"(?:{pattern.figure})$", year).search(place.before + "#"):
             continue

@@ -18,7 +18,7 @@ from itertools import pairwise
 import msgspec
 
 from pipelines.ingest.document import Document, Grid, Paragraph
-from pipelines.ingest.running import Running, running
+from pipelines.ingest.running import Running, line_of, running
 
 # A heading is short; the name of a body is shorter still. Titles stand near the beginning.
 MOST_TITLE, MOST_NAME, MOST_LINES, MOST_HEADINGS = 120, 40, 400, 60
@@ -84,7 +84,7 @@ def _lines(document: Document) -> list[Running]:
         elif isinstance(item, Grid):
             texts.append(item.title)
             texts += [cell.text for cell in item.cells if cell.text and not cell.number and not cell.text.isdecimal()]
-    return [line for text in texts if (line := running(text)).text and not _JUST_FIGURES.match(line.text)]
+    return [line for text in texts if (line := line_of(text)).text and not _JUST_FIGURES.match(line.text)]
 
 
 def number_of_year(text: str) -> int:

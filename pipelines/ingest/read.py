@@ -15,6 +15,7 @@ from pipelines.ingest.indicators import read_indicators
 from pipelines.ingest.lines import flatten
 from pipelines.ingest.match import match
 from pipelines.ingest.problems import problems_of
+from pipelines.ingest.running import paragraphs
 from pipelines.ingest.tidy_cells import read_tidy
 from pipelines.layout import MARK_PRODUCT
 from schemas.form import editions, load_form
@@ -67,9 +68,10 @@ def read_document(document: Document, name: str, digest: str) -> ReadFile:
         cells, form, unknown = found.cells(), found.form, ()
         identity = conclude(said, earliest_of(form, found.certain))
         if not own:  # the guide in our workbook is no text of the reporter
-            if FEES not in form and (fees := find_fees(lines, identity.year)):
+            text = paragraphs(lines)
+            if FEES not in form and (fees := find_fees(text, identity.year)):
                 cells, form = (*cells, *fees), {**form, FEES: editions()[-1]}
-            claims = find_claims(lines, form, identity.year)
+            claims = find_claims(text, form, identity.year)
     is_code = code[:6].isdigit()
     return ReadFile(
         file=name,

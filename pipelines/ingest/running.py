@@ -15,7 +15,7 @@ from itertools import accumulate
 import msgspec
 
 from pipelines.ingest.labels import PINYIN, simplified
-from pipelines.ingest.lines import Line
+from pipelines.ingest.lines import SHORT, Line
 
 _SUBSECTION = re.compile(r"^\s*[(（]\s*[一二三四五六七八九十]{1,3}\s*[)）]")
 _LONG = 25
@@ -50,16 +50,24 @@ class Running(msgspec.Struct, frozen=True):
 
 def running(raw: str, starts: tuple[int, ...] = (0,), at: tuple[str, ...] = ("",)) -> Running:
     """``raw`` as running text. Case, width, script, white space and pinyin annotations do not matter any more."""
-    characters: list[str] = []
-    origin: list[int] = []
-    hidden = {place for match in PINYIN.finditer(raw) for place in range(*match.span())}
-    for place, character in enumerate(raw):
-        if place in hidden:
-            continue
-        for plain in _comparable(character):
-            characters.append(plain)
-            origin.append(place)
-    return Running("".join(characters), raw, tuple(origin), starts, at)
+    pieces = list(map(_comparable, raw))
+    for match in PINYIN.finditer(raw):
+        start, end = match.span()
+        pieces[start:end] = [""] * (end - start)
+    text = "".join(pieces)
+    if len(text) == len(raw) and "" not in pieces:
+        return Running(text, raw, tuple(range(len(raw))), starts, at)
+    return Running(text, raw, tuple(place for place, piece in enumerate(pieces) for _ in piece), starts, at)
+
+
+def line_of(raw: str) -> Running:
+    """One line as running text. Short ones are remembered: most are the form's labels, the same in every file."""
+    return _line_kept(raw) if len(raw) <= SHORT else running(raw)
+
+
+@lru_cache(maxsize=4096)
+def _line_kept(raw: str) -> Running:
+    return running(raw)
 
 
 @lru_cache(maxsize=8192)

@@ -9,6 +9,7 @@ import pytest
 from pipelines.ingest.claims import find_claims, find_fees
 from pipelines.ingest.document import Document, Paragraph
 from pipelines.ingest.lines import flatten
+from pipelines.ingest.running import paragraphs
 from schemas.claims import cells_of_term, expand, load_claims, read_claims
 from schemas.declaration import DeclarationError
 from schemas.form import load_form
@@ -20,7 +21,7 @@ def claims(*lines, year=2023, form=None):
     document = Document(
         format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1))
     )
-    return find_claims(flatten(document), form or {}, year)
+    return find_claims(paragraphs(flatten(document)), form or {}, year)
 
 
 def stated(*lines, year=2023):
@@ -31,7 +32,7 @@ def fees(*lines, year=2023):
     document = Document(
         format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1))
     )
-    return {cell.cell.rsplit(".", 1)[1]: cell.value for cell in find_fees(flatten(document), year)}
+    return {cell.cell.rsplit(".", 1)[1]: cell.value for cell in find_fees(paragraphs(flatten(document)), year)}
 
 
 @pytest.mark.parametrize(
