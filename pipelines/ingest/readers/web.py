@@ -6,6 +6,7 @@ Belongs here: what of a page is shown, in which order, and its tables with their
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from lxml import etree
 
@@ -32,6 +33,7 @@ _HIDDEN = re.compile(
 )
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _DIGITS = re.compile(r"\s*(\d{1,9})")
+_SHORT = 200  # characters of a style that is remembered
 
 
 def read(data: bytes, name: str) -> Document:
@@ -71,13 +73,19 @@ def _look_at_depth(text: str, name: str) -> None:
 
 
 def _shown(element: etree._Element) -> bool:
-    tag = str(element.tag)  # of a comment or an instruction it is a function, whose name is no element's
-    if tag in _SILENT or tag.startswith("<"):
+    tag = element.tag  # the parser has left out comments and instructions
+    if tag in _SILENT:
         return False
     if element.get("hidden") is not None or (tag == "input" and element.get("type", "text").lower() == "hidden"):
         return False
     style = element.get("style")
-    return not (style and _HIDDEN.search(style))
+    return not style or not (_hides if len(style) <= _SHORT else _HIDDEN.search)(style)
+
+
+@lru_cache(maxsize=1024)
+def _hides(style: str) -> bool:
+    """Whether a style hides its element. Exported pages repeat few styles on every cell."""
+    return _HIDDEN.search(style) is not None
 
 
 def _number(element: etree._Element, name: str) -> int:
@@ -122,7 +130,8 @@ class _Page:
     def table(self, table: etree._Element, depth: int) -> None:
         rows = _rows(table)
         cells = [cell for row in rows for cell in row]
-        if len(cells) <= 1 or any(_holds_data(cell) for cell in cells):
+        nested = next(table.iterdescendants("table"), None) is not None
+        if len(cells) <= 1 or (nested and any(_holds_data(cell) for cell in cells)):
             # A table that only arranges the page: its cells are read one after another.
             for cell in cells:
                 self.blocks(cell, depth + 1)
@@ -179,6 +188,9 @@ def _holds_data(cell: etree._Element) -> bool:
 
 
 def _cell_text(cell: etree._Element, page: _Page, depth: int) -> str:
+    if not len(cell):  # most hold nothing but their text
+        page.flow.depth(depth)
+        return _SPACE.sub(" ", cell.text or "").strip(" ")
     parts: list[str] = []
     _gather_text(cell, parts, page, depth)
     return _tidy("".join(parts))
@@ -186,8 +198,9 @@ def _cell_text(cell: etree._Element, page: _Page, depth: int) -> str:
 
 def _gather_text(element: etree._Element, parts: list[str], page: _Page, depth: int) -> None:
     page.flow.depth(depth)
-    if element.text:
-        parts.append(_SPACE.sub(" ", element.text))
+    text = element.text
+    if text:
+        parts.append(_SPACE.sub(" ", text))
     for child in element:
         if _shown(child):
             tag = str(child.tag)
@@ -200,8 +213,9 @@ def _gather_text(element: etree._Element, parts: list[str], page: _Page, depth: 
                 _gather_text(child, parts, page, depth + 1)
             if breaks and tag != "br":
                 parts.append("\n")
-        if child.tail:
-            parts.append(_SPACE.sub(" ", child.tail))
+        tail = child.tail
+        if tail:
+            parts.append(_SPACE.sub(" ", tail))
 
 
 def _tidy(text: str) -> str:

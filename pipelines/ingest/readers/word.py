@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -48,21 +49,24 @@ def read(data: bytes, name: str) -> Document:
     return Document(format="docx", items=items)
 
 
-def _on(parent: etree._Element, properties: str, flag: str) -> bool:
-    """Whether a flag such as ``vanish`` stands in the properties of an element and is not switched off."""
-    for child in parent:
-        if local(child) == properties:
-            for entry in child:
-                if local(entry) == flag:
-                    return attribute(entry, "val") not in _OFF
-    return False
+Properties = dict[str, etree._Element]
 
 
-def _properties(parent: etree._Element, properties: str) -> dict[str, etree._Element]:
-    """The entries of an element's properties by name."""
+def _on(properties: Properties, flag: str) -> bool:
+    """Whether a flag such as ``vanish`` stands among the properties and is not switched off."""
+    return flag in properties and attribute(properties[flag], "val") not in _OFF
+
+
+def _entries(properties: etree._Element) -> Properties:
+    """The entries of an element's properties by name; of two of a name the first counts."""
+    return {local(found): found for found in reversed(properties)}
+
+
+def _properties(parent: etree._Element, properties: str) -> Properties:
+    """The entries of an element's properties by name, {} where it has none."""
     for child in parent:
         if local(child) == properties:
-            return {local(found): found for found in reversed(child)}  # of two entries of a name the first counts
+            return _entries(child)
     return {}
 
 
@@ -74,6 +78,26 @@ def _children(parent: etree._Element, wanted: str) -> Iterator[etree._Element]:
             yield child
         elif tag in _THROUGH:
             yield from _children(child, wanted)
+
+
+class _Row(NamedTuple):
+    """A table row taken apart: its properties and its cells."""
+
+    properties: Properties
+    cells: list[etree._Element]
+
+
+def _row(element: etree._Element) -> _Row:
+    found = _Row({}, [])
+    for child in element:
+        tag = local(child)
+        if tag == "tc":
+            found.cells.append(child)
+        elif tag == "trPr" and not found.properties:
+            found.properties.update(_entries(child))
+        elif tag in _THROUGH:
+            found.cells.extend(_children(child, "tc"))
+    return found
 
 
 class _Cell:
@@ -123,7 +147,10 @@ class _Body:
                 choice = next((option for option in child if local(option) in ("Choice", "Fallback")), None)
                 if choice is not None:
                     parts.append(self.text(choice, boxes, depth + 1))
-            elif tag not in _GONE and not (tag == "r" and _on(child, "rPr", "vanish")):
+            elif tag == "r":
+                if not _on(_properties(child, "rPr"), "vanish"):
+                    parts.append(self.text(child, boxes, depth + 1))
+            elif tag not in _GONE:
                 parts.append(self.text(child, boxes, depth + 1))
         return "".join(parts)
 
@@ -144,25 +171,26 @@ class _Body:
     def table(self, table: etree._Element, depth: int) -> None:
         rows = [
             row
-            for row in _children(table, "tr")
-            if "del" not in _properties(row, "trPr") and not _on(row, "trPr", "hidden")
+            for row in map(_row, _children(table, "tr"))
+            if "del" not in row.properties and not _on(row.properties, "hidden")
         ]
-        cells = [cell for row in rows for cell in _children(row, "tc")]
-        if len(cells) <= 1 or any(_holds_data(cell) for cell in cells):
+        cells = [cell for row in rows for cell in row.cells]
+        nested = next(table.iterdescendants("{*}tbl"), None) is not None
+        if len(cells) <= 1 or (nested and any(_holds_data(cell) for cell in cells)):
             for cell in cells:
                 self.blocks(cell, depth + 1)
             return
         self._grid(table, rows, depth)
 
-    def _grid(self, table: etree._Element, rows: list[etree._Element], depth: int) -> None:
+    def _grid(self, table: etree._Element, rows: list[_Row], depth: int) -> None:
         laid: list[list[_Cell]] = []
         above: dict[int, _Cell] = {}  # by left column: the cell that a merge from above would continue
         lines = _Lines(table, rows)
         for number, row in enumerate(rows):
-            drawn = _size(_properties(row, "trPr").get("gridBefore"))
+            drawn = _size(row.properties.get("gridBefore"))
             line: list[_Cell] = []
             below: dict[int, _Cell] = {}
-            for element in _children(row, "tc"):
+            for element in row.cells:
                 stated = _properties(element, "tcPr")
                 width = max(1, _size(stated.get("gridSpan")))
                 if drawn + width > MAX_COLUMNS:
@@ -207,7 +235,7 @@ class _Lines:
     Where that would leave fewer columns than a row has cells, the widths are not to be trusted and every line counts.
     """
 
-    def __init__(self, table: etree._Element, rows: list[etree._Element]) -> None:
+    def __init__(self, table: etree._Element, rows: list[_Row]) -> None:
         widths = [_size(column, "w") for grid in _children(table, "tblGrid") for column in _children(grid, "gridCol")]
         self._merged = [0]
         edge, kept = 0, 0
@@ -216,7 +244,7 @@ class _Lines:
             apart = edge - kept >= _HAIR
             kept = edge if apart else kept
             self._merged.append(self._merged[-1] + apart)
-        if self._merged[-1] < max((sum(1 for _ in _children(row, "tc")) for row in rows), default=0):
+        if self._merged[-1] < max((len(row.cells) for row in rows), default=0):
             self._merged = list(range(len(widths) + 1))
 
     def place(self, first: int, last: int) -> tuple[int, int]:

@@ -145,6 +145,9 @@ def _scan(part: bytes, name: str) -> Notes:
     return _scan_cells(part, name) if found is None else found
 
 
+_CELLS = "/s:worksheet/s:sheetData/s:row/s:c"
+
+
 class _Paths(NamedTuple):
     every: etree.XPath
     filled: etree.XPath
@@ -160,9 +163,9 @@ def _paths(namespace: str) -> _Paths:
         return etree.XPath(text, namespaces={"s": namespace}, smart_strings=False)
 
     return _Paths(
-        every=path("//s:c/@r"),
-        filled=path("//s:c[s:v[text()] or s:is]/@r"),
-        special=path("//s:c[s:f or @t='e']"),
+        every=path(f"{_CELLS}/@r"),
+        filled=path(f"{_CELLS}[s:v or s:is]/@r"),
+        special=path(f"{_CELLS}[s:f or @t='e']"),
         number=path("count(//s:c)"),
     )
 
@@ -194,7 +197,10 @@ def _scan_whole(part: bytes, name: str) -> Notes | None:
     if filled:
         rows = {int(reference.lstrip(_LETTERS)) for reference in filled}
         columns = [_column(letters) for letters in {reference.rstrip(_DIGITS) for reference in filled}]
-        Budget(name).take(max(rows) - min(rows) + 1, max(columns) - min(columns) + 1)
+        try:
+            Budget(name).take(max(rows) - min(rows) + 1, max(columns) - min(columns) + 1)
+        except Declined:  # cells whose text is empty do not count; they are told apart one by one
+            return None
     return found
 
 
