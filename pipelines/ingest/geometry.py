@@ -46,22 +46,21 @@ def survey(grid: Grid) -> Geometry:
         text, last = cell.text, cell
         for _ in range(MOST_PARTS):
             found = meanings_of(text)
-            heads += [
-                Head(meaning, last.row + last.rows - 1, max(cell.column, last.column), min(cell.columns, last.columns))
-                for meaning in found
-                if meaning.kind in ("column", "row")
-            ]
+            if found:
+                row, column = last.row + last.rows - 1, max(cell.column, last.column)
+                columns = min(cell.columns, last.columns)
+                heads += [Head(meaning, row, column, columns) for meaning in found if meaning.kind in ("column", "row")]
             below = filled.get((last.row + last.rows, cell.column))
             if found or below is None or below.column != cell.column or not below.text.strip() or below.number:
                 break
             if slot_kind(below.text) == "value":
                 break
             text, last = text + below.text, below
-    columns: dict[tuple[str, str, str], list[Head]] = {}
+    by_block: dict[tuple[str, str, str], list[Head]] = {}
     for head in heads:
         if head.meaning.kind == "column":
-            columns.setdefault((head.meaning.edition, head.meaning.table, head.meaning.block), []).append(head)
-    return Geometry(filled, tuple(heads), {key: tuple(found) for key, found in columns.items()})
+            by_block.setdefault((head.meaning.edition, head.meaning.table, head.meaning.block), []).append(head)
+    return Geometry(filled, tuple(heads), {key: tuple(found) for key, found in by_block.items()})
 
 
 def columns_below(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) -> tuple[int, ...] | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -130,6 +131,12 @@ class _Title(msgspec.Struct, frozen=True):
     above: Running | None
 
 
+@lru_cache(maxsize=8192)
+def _title_in(text: str) -> re.Match[str] | None:
+    """The title in a line or two, which are short. Most are the form's labels, the same in every file."""
+    return _TITLE.search(text)
+
+
 def _titles(lines: list[Running]) -> Iterator[_Title]:
     """Titles among the headings: on one line, or running over two that follow one another."""
     for position, line in enumerate(lines[:MOST_LINES]):
@@ -137,9 +144,9 @@ def _titles(lines: list[Running]) -> Iterator[_Title]:
             continue
         above = lines[position - 1] if position else None
         title = line
-        match = _TITLE.search(line.text)
+        match = _title_in(line.text)
         if match is None and position + 1 < len(lines) and len(lines[position + 1].text) <= MOST_TITLE:
-            if _TITLE.search(line.text + lines[position + 1].text) is None:
+            if _title_in(line.text + lines[position + 1].text) is None:
                 continue
             joined = running(f"{line.raw}\n{lines[position + 1].raw}")
             match = _TITLE.search(joined.text)
@@ -163,6 +170,8 @@ def _years(lines: list[Running], titles: list[_Title]) -> tuple[tuple[int, int],
     for title in titles[:1]:
         weight[number_of_year(title.match.group("year"))] += TITLE_WEIGHT
     for line in lines:
+        if "年" not in line.text and "日" not in line.text:
+            continue  # neither expression can match
         for period in _PERIOD.finditer(line.text):
             weight[number_of_year(period.group(2) or period.group(1))] += PERIOD_WEIGHT
         for mention in set(_MENTION.findall(_OTHER_YEAR.sub("", line.text))):

@@ -35,10 +35,10 @@ def read_indicators(document: Document) -> tuple[Indicator, ...]:
 
 
 def _of_grid(grid: Grid) -> list[Indicator]:
-    filled = grid.filled()
     head = _head(grid)
     if head is None:
         return []
+    filled = grid.filled()
     row, columns = head
     found: list[Indicator] = []
     for below in range(row + 1, grid.rows):
@@ -56,8 +56,8 @@ def _head(grid: Grid) -> tuple[int, tuple[int, ...]] | None:
     wanted = [squash(text) for text in SUPPLEMENT_HEAD]
     rows: dict[int, dict[str, int]] = {}
     for cell in grid.cells:
-        if cell.text and squash(cell.text) in wanted:
-            rows.setdefault(cell.row, {}).setdefault(squash(cell.text), cell.column)
+        if cell.text and not cell.number and (said := squash(cell.text)) in wanted:
+            rows.setdefault(cell.row, {}).setdefault(said, cell.column)
     for row in sorted(rows):
         if all(text in rows[row] for text in wanted):
             return row, tuple(rows[row][text] for text in wanted)

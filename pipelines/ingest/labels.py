@@ -151,6 +151,22 @@ def meanings_of(text: str) -> tuple[Meaning, ...]:
     return ()
 
 
+@lru_cache(maxsize=8192)
+def table_named(text: str) -> str:
+    """The one table that ``text`` as a label belongs to, "" where there are several or none."""
+    tables = {meaning.table for meaning in meanings_of(text)}
+    return tables.pop() if len(tables) == 1 else ""
+
+
+@lru_cache(maxsize=8192)
+def only_in(text: str, edition: str, table: str) -> tuple[str, str, str] | None:
+    """The (kind, block, id) of a label that this edition of the table has and no other; None for any other text."""
+    meanings = [meaning for meaning in meanings_of(text) if meaning.table == table]
+    if not meanings or any(meaning.edition != edition for meaning in meanings):
+        return None
+    return meanings[0].kind, meanings[0].block, meanings[0].id
+
+
 @lru_cache(maxsize=4096)
 def ending_of(text: str) -> tuple[Meaning, ...]:
     """What the end of ``text`` means when only labels that span several rows, or their debris, stand before it.

@@ -19,7 +19,7 @@ from pipelines.ingest.align import align
 from pipelines.ingest.detached import restored
 from pipelines.ingest.document import Document, Grid
 from pipelines.ingest.geometry import Geometry, columns_below, columns_beside, slots_at, survey
-from pipelines.ingest.labels import meanings_of
+from pipelines.ingest.labels import only_in, table_named
 from pipelines.ingest.lines import Line, Slot, grids_of, stream
 from pipelines.ingest.normalise import read_value
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
@@ -168,10 +168,8 @@ def find_regions(lines: Sequence[Line]) -> dict[str, tuple[Line, ...]]:
     for line in lines:
         tables: dict[str, int] = {}
         for slot in line.slots:
-            if slot.kind == "label":
-                meant = {meaning.table for meaning in meanings_of(slot.text)}
-                if len(meant) == 1:
-                    tables[meant.pop()] = tables.get(next(iter(meant), ""), 0) + 1
+            if slot.kind == "label" and (table := table_named(slot.text)):
+                tables[table] = tables.get(table, 0) + 1
         if tables:
             current = max(tables, key=lambda table: tables[table])
         elif line.section:
@@ -183,14 +181,8 @@ def find_regions(lines: Sequence[Line]) -> dict[str, tuple[Line, ...]]:
 
 def _exclusive(region: Sequence[Line], edition: str, table: str) -> int:
     """How many different labels of the region belong to this edition alone."""
-    found: set[tuple[str, str, str]] = set()
-    for line in region:
-        for slot in line.slots:
-            if slot.kind == "label":
-                meanings = [meaning for meaning in meanings_of(slot.text) if meaning.table == table]
-                if meanings and all(meaning.edition == edition for meaning in meanings):
-                    found.add((meanings[0].kind, meanings[0].block, meanings[0].id))
-    return len(found)
+    labels = {slot.text for line in region for slot in line.slots if slot.kind == "label"}
+    return len({only_in(text, edition, table) for text in labels} - {None})
 
 
 class Desk(msgspec.Struct, frozen=True):

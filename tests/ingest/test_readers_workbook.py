@@ -10,6 +10,7 @@ import pytest
 import xlsxwriter
 
 from pipelines.ingest.document import Grid, TextCell
+from pipelines.ingest.readers import workbook
 from pipelines.ingest.readers.opening import open_document
 from pipelines.ingest.readers.sheet import column_name, number_text
 from pipelines.layout import MARK_SHEET
@@ -192,3 +193,48 @@ def test_a_spreadsheet_of_2003_goes_through_libreoffice():
         pytest.skip("LibreOffice is not installed")
     found = cells(SPREADSHEET_2003.encode(), "x.xls")
     assert {at: cell.text for at, cell in found.items()} == {"统计表!A1": "规章", "统计表!B1": "3135.6"}
+
+
+SHEET = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    '<row r="2"><c r="B2"><v>1</v></c><c r="C2"><f>1+1</f></c><c r="D2" t="str"><f>A1</f><v></v></c></row>'
+    '<row r="3"><c r="B3" t="e"><v>#REF!</v></c><c r="C3" t="e"/><c r="E3"><f>B2</f><v>7</v></c></row>'
+    "</sheetData></worksheet>"
+)
+
+
+def test_a_sheet_seen_at_once_and_cell_by_cell_says_the_same():
+    seen = workbook._scan_whole(SHEET.encode(), "x.xlsx")
+    assert seen == workbook._scan_cells(SHEET.encode(), "x.xlsx")
+    assert {place: cell.text for place, cell in (seen or {}).items()} == {(1, 2): "=1+1", (2, 1): "#REF!"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('r="B2"', ""),
+        ('r="B2"', 'r="b2"'),
+        ('r="B2"', 'r="AAAA2"'),
+        ("<sheetData>", '<sheetData xmlns="http://example.org/">'),
+        ("spreadsheetml/2006/main", "spreadsheetml/2003/main"),
+        ('<row r="2">', '<row r="2"><other>'),
+        ("UTF-8", "ascii"),
+        ("</row>", ""),
+    ],
+)
+def test_an_unusual_sheet_is_looked_through_cell_by_cell(old, new):
+    text = SHEET.replace(old, new, 1).replace("<other>", "<other><c r='Z9'><f>1</f></c></other>")
+    assert workbook._scan_whole(text.encode(), "x.xlsx") is None
+
+
+def test_prefixed_cells_are_not_overlooked():
+    text = SHEET.replace("<c ", "<x:c ").replace("</c>", "</x:c>").replace("xmlns=", "xmlns:x=").replace("<f>", "<x:f>")
+    text = text.replace("</f>", "</x:f>").replace("<v>", "<x:v>").replace("</v>", "</x:v>")
+    assert set(workbook._scan(text.encode(), "x.xlsx")) == {(1, 2), (2, 1)}
+
+
+def test_cells_that_hold_no_text_do_not_count_towards_the_extent():
+    far = SHEET.replace("</sheetData>", '<row r="99999"><c r="ZZ99999"><v></v></c></row></sheetData>')
+    assert workbook._scan_whole(far.encode(), "x.xlsx") is None
+    assert set(workbook._scan(far.encode(), "x.xlsx")) == {(1, 2), (2, 1)}

@@ -15,6 +15,7 @@ from pipelines.ingest.limits import MAX_MEMBERS, MAX_PART, MAX_UNPACKED, MIB, SU
 
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError, RuntimeError)
 _ENCRYPTED = 0x1
+_KEPT = 4 * MIB  # bytes of parts that stand unpacked while a container is read
 
 
 class Container:
@@ -23,6 +24,8 @@ class Container:
     def __init__(self, data: bytes, name: str) -> None:
         """Raises Declined: damaged, too many members, or a bomb by its own directory."""
         self.name = name
+        self._kept: dict[str, bytes] = {}
+        self._keeps = _KEPT
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
             self.infos = {info.filename: info for info in self._zip.infolist()}
@@ -55,6 +58,8 @@ class Container:
 
     def read(self, part: str, limit: int = MAX_PART) -> bytes:
         """The unpacked bytes of a part. Raises Declined: missing, damaged, encrypted, larger than ``limit``."""
+        if part in self._kept:
+            return self._kept[part]
         info = self.infos.get(part)
         if info is None:
             raise damaged(self.name, f"缺少 {part}", f"{part} is missing")
@@ -77,10 +82,13 @@ class Container:
             raise damaged(self.name) from fault
 
     def verify(self, limit: int = MAX_PART) -> None:
-        """Unpack every part once and let it go: for libraries that unpack by themselves without looking."""
+        """Unpack every part once: for libraries that unpack by themselves without looking. Small parts are kept."""
         for part in self.infos:
             if part.endswith((".xml", ".rels", ".bin", ".vml")):
-                self.read(part, limit)
+                unpacked = self.read(part, limit)
+                if self._keeps >= len(unpacked):
+                    self._keeps -= len(unpacked)
+                    self._kept[part] = unpacked
 
 
 def _bomb(unpacked: int, packed: int) -> bool:

@@ -23,7 +23,11 @@ class Budget:
             raise too_many(self.name, rows, MAX_ROWS, "行", "rows")
         if columns > MAX_COLUMNS:
             raise too_many(self.name, columns, MAX_COLUMNS, "列", "columns")
-        self.left -= rows * columns
+        self.cover(rows * columns)
+
+    def cover(self, positions: int) -> None:
+        """Use so many positions. Raises Declined as ``take``."""
+        self.left -= positions
         if self.left < 0:
             raise too_many(self.name, MAX_POSITIONS - self.left, MAX_POSITIONS, "个单元格", "cells")
 
@@ -53,7 +57,6 @@ class Spanned:
         self._open: dict[int, int] = {}  # column -> first row that is free again
         self._row = -1
         self._column = 0
-        self._width = 0
 
     def row(self) -> None:
         """Begin the next row."""
@@ -81,7 +84,9 @@ class Spanned:
                 reason_en=f"a cell spans {width} columns",
             )
         # A span stops where an earlier cell from above already stands.
-        clear = next((n for n in range(1, width) if self._open.get(left + n, 0) > self._row), width)
+        clear = width
+        if width > 1:
+            clear = next((n for n in range(1, width) if self._open.get(left + n, 0) > self._row), width)
         height = min(max(1, rows), MAX_ROWS)
         if height > 1:
             for column in range(left, left + clear):
@@ -97,17 +102,13 @@ class Spanned:
                 at=f"{self.at} 第{self._row + 1}行第{left + 1}列",
             )
         )
-        self._width = max(self._width, left + clear)
 
     def done(self) -> tuple[TextCell, ...]:
         """The cells, spans cut at the last row. Raises Declined if they cover more than the budget."""
         last = self._row + 1
-        cells: list[TextCell] = []
-        for cell in self._cells:
-            height = min(cell.rows, last - cell.row)
-            self._budget.take(height, cell.columns)
-            cells.append(cell if height == cell.rows else _lower(cell, height))
-        return tuple(cells)
+        cells = tuple(cell if cell.row + cell.rows <= last else _lower(cell, last - cell.row) for cell in self._cells)
+        self._budget.cover(sum(cell.rows * cell.columns for cell in cells))
+        return cells
 
 
 def _lower(cell: TextCell, rows: int) -> TextCell:

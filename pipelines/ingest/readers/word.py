@@ -129,12 +129,19 @@ class _Body:
 
     def text(self, parent: etree._Element, boxes: list[etree._Element], depth: int) -> str:
         """The text of a paragraph; text boxes anchored in it are put into ``boxes``."""
-        self.flow.depth(depth)
         parts: list[str] = []
+        self.pieces(parent, parts, boxes, depth)
+        return "".join(parts)
+
+    def pieces(self, parent: etree._Element, parts: list[str], boxes: list[etree._Element], depth: int) -> None:
+        """The pieces of text of a paragraph or of what stands in it, in order."""
+        self.flow.depth(depth)
         for child in parent:
             tag = local(child)
             if tag == "t":
                 parts.append(child.text or "")
+            elif tag == "r":
+                self.run(child, parts, boxes, depth + 1)
             elif tag in ("br", "cr"):
                 parts.append("\n")
             elif tag in ("tab", "ptab"):
@@ -146,13 +153,18 @@ class _Body:
             elif tag == "AlternateContent":  # the same content twice; the first choice is what Word shows
                 choice = next((option for option in child if local(option) in ("Choice", "Fallback")), None)
                 if choice is not None:
-                    parts.append(self.text(choice, boxes, depth + 1))
-            elif tag == "r":
-                if not _on(_properties(child, "rPr"), "vanish"):
-                    parts.append(self.text(child, boxes, depth + 1))
+                    self.pieces(choice, parts, boxes, depth + 1)
             elif tag not in _GONE:
-                parts.append(self.text(child, boxes, depth + 1))
-        return "".join(parts)
+                self.pieces(child, parts, boxes, depth + 1)
+
+    def run(self, run: etree._Element, parts: list[str], boxes: list[etree._Element], depth: int) -> None:
+        """The pieces of a run, unless it is hidden."""
+        first = next(iter(run), None)
+        if first is not None and local(first) == "t" and len(run) == 1:
+            self.flow.depth(depth)
+            parts.append(first.text or "")
+        elif not _on(_properties(run, "rPr"), "vanish"):
+            self.pieces(run, parts, boxes, depth)
 
     def cell_text(self, cell: etree._Element, boxes: list[etree._Element], depth: int) -> str:
         self.flow.depth(depth)

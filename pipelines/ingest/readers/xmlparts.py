@@ -43,17 +43,17 @@ def parse(part: bytes, name: str) -> etree._Element:
 
 def local(element: etree._Element) -> str:
     """The name of an element without its namespace (transitional and strict office files differ in it alone)."""
-    return _bare(str(element.tag))
+    return _bare(element.tag)
 
 
 @lru_cache(maxsize=2048)
-def _bare(tag: str) -> str:
-    return tag.rpartition("}")[2]
+def _bare(tag: object) -> str:
+    return str(tag).rpartition("}")[2]
 
 
 def attribute(element: etree._Element, name: str) -> str:
     """The value of an attribute whatever its namespace, "" where it is absent."""
     for key, value in element.attrib.items():
-        if _bare(str(key)) == name:
+        if _bare(key) == name:
             return str(value)
     return ""
