@@ -116,6 +116,12 @@ def _compiled(pattern: str, year: int | None) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+@cache
+def _ending(pattern: str, year: int | None) -> re.Pattern[str]:
+    """The same for what must stand at the end of a text."""
+    return _compiled(f"(?:{pattern})$", year)
+
+
 def find_claims(text: Sequence[Running], editions_by_table: Mapping[str, str], year: int | None) -> tuple[Claim, ...]:
     """Every claim of a document's running text (running.paragraphs), in reading order.
 
@@ -182,7 +188,7 @@ def _expanded(edition: str, reading: tuple[str, ...]) -> tuple[str, ...] | None:
 def _matches(pattern: ClaimPattern, place: _Place, year: int | None) -> int:
     """How many characters before the number the pattern explains, 0 where it does not fit."""
     declared = load_claims()
-    said = _compiled(f"(?:{pattern.say})$", year).search(place.before + "#")
+    said = _ending(pattern.say, year).search(place.before + "#")
     if said is None:
         return 0
     if pattern.after and not _compiled(pattern.after, year).match(place.after):
@@ -271,8 +277,9 @@ def find_fees(text: Sequence[Running], year: int | None) -> tuple[ReadCell, ...]
     for block in text:
         numbers = _numbers(block.text)
         for pattern in load_claims().fees:
+            nothing = _denied_fee(pattern, block, year) if pattern.zero else []
             for cell in pattern.cells:
-                found.setdefault(cell, []).extend(_fee(pattern, cell, block, numbers, year))
+                found.setdefault(cell, []).extend(nothing or _fee(pattern, cell, block, numbers, year))
     form = _form("processing_fees", {}, year)
     return tuple(
         ReadCell(cell=cell.id, value=stated[0][0], raw=stated[0][1], state="given", at=stated[0][2])
@@ -281,18 +288,24 @@ def find_fees(text: Sequence[Running], year: int | None) -> tuple[ReadCell, ...]
     )
 
 
+def _denied_fee(pattern: FeePattern, block: Running, year: int | None) -> list[tuple[Decimal, str, str]]:
+    """Where the text says that there were none."""
+    return [
+        (Decimal(0), block.said(*match.span()), block.address(match.start()))
+        for match in _compiled(pattern.zero, year).finditer(block.text)
+    ]
+
+
 def _fee(
     pattern: FeePattern, cell: str, block: Running, numbers: Sequence[_Number], year: int | None
 ) -> Iterator[tuple[Decimal, str, str]]:
-    if pattern.zero:
-        for match in _compiled(pattern.zero, year).finditer(block.text):
-            yield Decimal(0), block.said(*match.span()), block.address(match.start())
+    if not any(number.unit in pattern.counters for number in numbers):
         return
     unit = load_form(editions()[-1]).by_id[cell].unit
     for number, place in _places(block.text, numbers, pattern.counters):
         if number.vague:
             continue
-        if not _compiled(f"(?:{pattern.figure})$", year).search(place.before + "#"):
+        if not _ending(pattern.figure, year).search(place.before + "#"):
             continue
         if pattern.after and not _compiled(pattern.after, year).match(place.after):
             continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 
 from pipelines.ingest.declined import decline
 
@@ -57,6 +58,7 @@ def _breaks_off(data: bytes, fault: UnicodeDecodeError) -> bool:
     return fault.end >= len(data) and len(data) - fault.start < 4
 
 
+@lru_cache(maxsize=1)  # one file is asked for several times
 def encoding_of(data: bytes) -> str:
     """The encoding of a text, "" where it is none: mark, UTF-8, what a page declares, GB18030.
 

@@ -7,6 +7,7 @@ Belongs here: what happens inside the child. Does not belong here: starting, wai
 from __future__ import annotations
 
 import faulthandler
+import gc
 import math
 import os
 import resource
@@ -180,12 +181,17 @@ def main() -> None:
     for descriptor in (0, 1, 2):  # whatever a library prints must not get among the frames
         os.dup2(quiet, descriptor)
     confine(limits)
+    warm = False
     try:
         while True:
             (length,) = HEADER.unpack(_exactly(jobs, HEADER.size))
             job = unpack_job(_exactly(jobs, length))
             for frame in replies(job, work, limits):
                 write_all(results, frame)
+            if not warm:  # what the first file made us load stays for good: the collector need not look at it again
+                gc.collect()
+                gc.freeze()
+                warm = True
     except (EOFError, BrokenPipeError):
         os._exit(0)
 

@@ -159,11 +159,20 @@ class _Body:
 
     def run(self, run: etree._Element, parts: list[str], boxes: list[etree._Element], depth: int) -> None:
         """The pieces of a run, unless it is hidden."""
-        first = next(iter(run), None)
-        if first is not None and local(first) == "t" and len(run) == 1:
+        texts: list[str] = []
+        for child in run:
+            tag = local(child)
+            if tag == "t":
+                texts.append(child.text or "")
+            elif tag != "rPr":
+                break
+            elif _on(_entries(child), "vanish"):
+                return
+        else:  # nothing but text, as in most runs
             self.flow.depth(depth)
-            parts.append(first.text or "")
-        elif not _on(_properties(run, "rPr"), "vanish"):
+            parts += texts
+            return
+        if not _on(_properties(run, "rPr"), "vanish"):
             self.pieces(run, parts, boxes, depth)
 
     def cell_text(self, cell: etree._Element, boxes: list[etree._Element], depth: int) -> str:

@@ -24,7 +24,7 @@ from pipelines.ingest.readers.ole import MAGIC as OLE
 from pipelines.ingest.readers.sheet import SheetCell, marks_of, sheet_grid, value_cell
 from pipelines.ingest.readers.spans import Budget, too_many
 from pipelines.ingest.readers.xmlparts import attribute, local, parse, refuse_declarations
-from pipelines.layout import MARK_SHEET
+from pipelines.layout import GUIDE_SHEET, MARK_PRODUCT, MARK_SHEET
 
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _REFERENCES = re.compile(r"(?:[A-Z]{1,3}[0-9]{1,7}(?: |$))*")
@@ -76,8 +76,10 @@ def _read(data: bytes, name: str, kind: Literal["xlsx", "xlsb", "xls"], notes: d
     budget = Budget(name)
     grids: list[Grid] = []
     marks: dict[str, str] = {}
-    for about in book.sheets_metadata:
+    for about in sorted(book.sheets_metadata, key=lambda about: about.name != MARK_SHEET):  # the marks first
         ours = about.name == MARK_SHEET
+        if about.name == GUIDE_SHEET and marks.get("product") == MARK_PRODUCT:
+            continue  # our own words
         if about.typ != SheetTypeEnum.WorkSheet or not (ours or about.visible == SheetVisibleEnum.Visible):
             continue
         sheet = book.get_sheet_by_name(about.name)
