@@ -420,19 +420,45 @@ def sample(data: str | None, if_absent: bool) -> None:
     click.echo(f"{said}：{where}（虚构数据）。 {len(written)} synthetic files written.")
 
 
-@main.command(epilog=_examples("gongkai verify out/511725/2023/latest"))
+@main.command(
+    epilog=_examples(
+        "gongkai verify out/511725/2023/latest", "gongkai verify out/511725/2023/latest --signers allowed_signers"
+    )
+)
 @click.argument("release")
+@click.option(
+    "--signers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="可信签名人名单；给出时必须由其中一人签名 / allowed signers; given, one of them must have signed "
+    "(default: GONGKAI_ALLOWED_SIGNERS).",
+)
 @click.option("--format", "form", type=FORMATS, default="text", help="输出格式 / output format.")
-def verify(release: str, form: str) -> None:
-    """核验一个已发布的版本：校验和、数据包、合计、勾稽关系。Verify a release, wherever it is."""
+def verify(release: str, signers: Path | None, form: str) -> None:
+    """核验一个已发布的版本：校验和、签名、数据包、合计、勾稽关系。Verify a release, wherever it is."""
     from pipelines.publish.verify import verify as verify_release
 
-    report = verify_release(release)
+    listed = load_settings().allowed_signers
+    if signers is not None and not signers.is_file():
+        fail(f"没有签名人名单“{signers}”，请核对路径。", f"There is no file {str(signers)!r}; check the path.")
+    report = verify_release(release, signers or (Path(listed) if listed else None))
     if form == "json":
-        _json({"release": release, "valid": report.valid, "findings": [_finding(f) for f in report.findings]})
+        _json(
+            {
+                "release": release,
+                "id": report.id,
+                "valid": report.valid,
+                "signed": report.signed,
+                "signed_by": report.signed_by,
+                "findings": [_finding(f) for f in report.findings],
+            }
+        )
     else:
         for finding in report.findings:
             click.echo(f"- {finding.message_zh} {finding.message_en}")
+        if report.signed_by:
+            click.echo(f"签名人：{report.signed_by}。 Signed by {report.signed_by}.")
+        elif report.id and not report.signed:
+            click.echo("没有签名。 Not signed.")
         click.echo("核验通过。 Valid." if report.valid else "核验不通过。 Not valid.")
     sys.exit(0 if report.valid else 1)
 

@@ -5,13 +5,14 @@ pipelines/publish).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import REASON, findings_view, markdown
+from assets.views import REASON, changes_view, findings_view, markdown
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
@@ -21,6 +22,8 @@ from pipelines.publish.package import build_package
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
 from pipelines.publish.package_checks import check_package
 from pipelines.publish.release import publish
+from pipelines.publish.signature import is_signed, sign_release
+from pipelines.settings import load_settings
 from pipelines.validate.bulk import gate
 from pipelines.validate.collect import collect_findings
 from pipelines.validate.submissions import attributes_of
@@ -151,10 +154,15 @@ def release(
     """
     partition = workspace.partition(context)
     published = publish(package, workspace.out, partition.code, partition.year)
+    key = load_settings().signing_key  # read here: no setting of a key lands in Dagster's records
+    if key:
+        sign_release(published.path, Path(key))
     return dg.MaterializeResult(
         metadata={
             "版本 / release": dg.MetadataValue.text(published.id),
             "位置 / path": dg.MetadataValue.path(str(published.path)),
             "新发布 / new": dg.MetadataValue.bool(published.new),
+            "已签名 / signed": dg.MetadataValue.bool(is_signed(published.path)),
+            "与上一版本的差别 / changes": changes_view(published.changes),
         }
     )

@@ -5,10 +5,14 @@ Belongs here: frames as Dagster metadata. Does not belong here: deciding anythin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+import msgspec
 import polars as pl
+
+from pipelines.publish.changes import Change
 
 MOST_ROWS = 50
 REASON = ("原因 / reason", "reason")  # why a check of the gate failed, Chinese and English
@@ -63,3 +67,10 @@ def totals_view(totals: pl.DataFrame) -> dict[str, Any]:
             shown, {"cell": "单元格", "value": "合计", "unit": "单位", "bodies": "单位数"}
         ),
     }
+
+
+def changes_view(changes: Sequence[Change]) -> dg.MetadataValue[Any]:
+    """The figures that a new release changed: old and new value and the reason."""
+    heads = {"body": "单位", "cell": "单元格", "before": "原为", "after": "现为", "reason_zh": "原因"}
+    rows = [msgspec.structs.asdict(change) for change in changes]
+    return markdown(pl.DataFrame(rows, schema=dict.fromkeys(heads, pl.String), orient="row"), heads)

@@ -1,12 +1,14 @@
-"""What changed between two releases, cell by cell.
+"""What changed between two releases, cell by cell, and why.
 
-Belongs here: comparing the published figures of two releases. Does not belong here: keeping the record (history.py).
+Belongs here: comparing the published figures of two releases, and the cause as far as the releases themselves tell it:
+a new file, an approved correction, a body that came or went. Does not belong here: keeping the record (history.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -28,6 +30,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """One published figure that is not what it was. Figures are exact text; None: not given, or not published.
 
     ``cell`` is a cell id, or an indicator's id in ``indicators``; ``body`` is "" for the county's own figures.
+    ``reason_zh``, ``reason_en``: the cause, "" where the releases do not tell it.
     """
 
     table: str
@@ -35,6 +38,58 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     before: str | None
     after: str | None
     body: str = ""
+    reason_zh: str = ""
+    reason_en: str = ""
+
+
+Reason = tuple[str, str]
+NEW_FILE: Reason = ("该单位报送了新的文件", "the body handed in another file")
+CAME: Reason = ("该单位的报表新近采用", "the body's return is newly accepted")
+WENT: Reason = ("该单位的报表不再采用", "the body's return is no longer accepted")
+READ_ANEW: Reason = ("同一文件，读法或规则已更新", "the same file, read by a newer program or rule")
+SHOWN = 5  # bodies named behind a changed total
+
+
+def _rows(files: Mapping[str, bytes], table: str) -> list[dict[str, Any]]:
+    path = resource_path(table, "parquet")
+    rows: list[dict[str, Any]] = read_parquet(files[path]).to_pylist() if path in files else []
+    return rows
+
+
+class _Causes:
+    """Why figures of bodies changed, as the files of both releases tell it."""
+
+    def __init__(self, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+        self.old = {row["body"]: row["file_sha256"] for row in _rows(before, "bodies")}
+        self.new = {row["body"]: row["file_sha256"] for row in _rows(after, "bodies")}
+        self.names = {row["body"]: row["name_zh"] for row in (*_rows(before, "bodies"), *_rows(after, "bodies"))}
+        self.corrected = {
+            (row["body"], cell): (row["message_zh"], row["message_en"])
+            for row in _rows(after, "findings")
+            if row["rule"] == "correction_applied"
+            for cell in (row["cells"] or "").split(";")
+        }
+
+    def of(self, body: str, cell: str) -> Reason:
+        """The cause of a change of a body's figure."""
+        if (body, cell) in self.corrected:
+            return self.corrected[body, cell]
+        old, new = self.old.get(body), self.new.get(body)
+        if old != new:
+            return CAME if not old else WENT if not new else NEW_FILE
+        return READ_ANEW
+
+    def of_total(self, bodies: Sequence[str]) -> Reason:
+        """The cause of a change of a total: the bodies whose figure changed."""
+        if not bodies:
+            return "", ""
+        more = len(bodies) - SHOWN
+        chinese = "、".join(self.names.get(body, body) for body in bodies[:SHOWN])
+        english = ", ".join(bodies[:SHOWN])
+        return (
+            f"{chinese}{f'等 {len(bodies)} 个单位' if more > 0 else ''}的数字有变化",
+            f"figures of {english}{f' and {more} more' if more > 0 else ''} changed",
+        )
 
 
 def _figures(files: Mapping[str, bytes], table: str) -> dict[Key, Decimal | None]:
@@ -56,11 +111,30 @@ def changed_cells(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> tu
 
     A release without a table counts as one that published none of its figures.
     """
-    changes: list[Change] = []
+    causes = _Causes(before, after)
+    changed: list[tuple[str, str, str, Decimal | None, Decimal | None]] = []
     for table in FIGURES:
         old, new = _figures(before, table), _figures(after, table)
         for body, cell in [*new, *(key for key in old if key not in new)]:
             was, now = old.get((body, cell)), new.get((body, cell))
             if was != now:
-                changes.append(Change(table=table, cell=cell, body=body, before=_text(was), after=_text(now)))
+                changed.append((table, body, cell, was, now))
+    moved: dict[str, list[str]] = {}
+    for _, body, cell, _, _ in changed:
+        if body:
+            moved.setdefault(cell, []).append(body)
+    changes: list[Change] = []
+    for table, body, cell, was, now in changed:
+        chinese, english = causes.of(body, cell) if body else causes.of_total(moved.get(cell, ()))
+        changes.append(
+            Change(
+                table=table,
+                cell=cell,
+                body=body,
+                before=_text(was),
+                after=_text(now),
+                reason_zh=chinese,
+                reason_en=english,
+            )
+        )
     return tuple(changes)

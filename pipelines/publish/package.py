@@ -22,6 +22,7 @@ from schemas.region import Region
 from schemas.tables import load_tables
 
 SUMS = "SHA256SUMS"
+SIGNATURE = f"{SUMS}.sig"  # beside the files of a release, where it is signed (signature.py)
 README = "README.md"
 # Names that mean the same on every file system and need no escaping in SHA256SUMS or in a web address.
 SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]*(/[0-9A-Za-z_][0-9A-Za-z_.-]*)*")

@@ -22,7 +22,7 @@ from upath import UPath
 
 from pipelines.publish.changes import Change, changed_cells
 from pipelines.publish.history import History, Latest, encode, read_history, read_latest
-from pipelines.publish.package import SUMS, PackageError, read_sums
+from pipelines.publish.package import SIGNATURE, SUMS, PackageError, read_sums
 from pipelines.storage import (
     Place,
     history_path,
@@ -209,7 +209,7 @@ def _place(files: Mapping[str, bytes], folder: UPath) -> None:
 
 
 def _compare(files: Mapping[str, bytes], folder: UPath) -> None:
-    names = {path.path[len(folder.path) :].lstrip("/") for path in folder.rglob("*") if not path.is_dir()}
+    names = {path.path[len(folder.path) :].lstrip("/") for path in folder.rglob("*") if not path.is_dir()} - {SIGNATURE}
     wrong = sorted(
         name
         for name in names | files.keys()

@@ -17,7 +17,7 @@ import msgspec
 from upath import UPath
 
 from pipelines.publish.history import Event, History, Latest
-from pipelines.publish.package import SUMS, PackageError, read_sums
+from pipelines.publish.package import SIGNATURE, SUMS, PackageError, read_sums
 from pipelines.storage import Place, local, place, sha256
 
 LATEST, HISTORY = "latest.json", "history.json"
@@ -36,12 +36,16 @@ class SourceError(ValueError):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """A release in memory. ``id`` follows from its SHA256SUMS; ``withdrawn`` is set if the record beside it says so."""
+    """A release in memory. ``id`` follows from its SHA256SUMS; ``withdrawn`` is set if the record beside it says so.
+
+    ``signature``: its SHA256SUMS.sig, None where it is not signed.
+    """
 
     where: str
     id: str
     files: dict[str, bytes]
     withdrawn: Event | None
+    signature: bytes | None = None
 
 
 class _Reader(Protocol):
@@ -189,10 +193,16 @@ def open_release(where: Place, wanted: Collection[str] = ()) -> Opened:
         if wanted:
             names = [name for name in names if name in wanted]
         else:
-            names = sorted({*names, *(reader.names() or [])} - {SUMS})
+            names = sorted({*names, *(reader.names() or [])} - {SUMS, SIGNATURE})
         identifier = sha256(sums)[:16]
         files = {SUMS: sums} | _read_all(reader, names)
-        return Opened(where=reader.where, id=identifier, files=files, withdrawn=_withdrawal(reader, identifier))
+        return Opened(
+            where=reader.where,
+            id=identifier,
+            files=files,
+            withdrawn=_withdrawal(reader, identifier),
+            signature=None if wanted else reader.read(SIGNATURE),
+        )
     except OSError as error:
         reason = error.strerror or str(error)
         raise SourceError(str(where), f"读不出来：{reason}", f"cannot be read: {reason}") from None

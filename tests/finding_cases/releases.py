@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from pipelines.publish.checks import check_bytes, check_csv, check_sums
 from pipelines.publish.package import SUMS, build_package, sums_of
 from pipelines.publish.release import publish, withdraw
+from pipelines.publish.source import Opened
 from pipelines.publish.tables import read_parquet
-from pipelines.publish.verify import check_files, verify
+from pipelines.publish.verify import check_files, check_signature, verify
 from pipelines.storage import sha256
 from schemas.findings import Finding
 from tests.finding_cases import Case
@@ -115,6 +116,10 @@ def changed(table: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Itera
     return check_files(rebuilt(table, change))
 
 
+def opened(signature: bytes | None) -> Opened:
+    return Opened(where="x", id="0123456789abcdef", files={SUMS: b""}, withdrawn=None, signature=signature)
+
+
 LOST = pl.when(pl.col("body") == "511725-D02").then(pl.lit("511725-D99")).otherwise(pl.col("body")).alias("body")
 
 
@@ -126,6 +131,18 @@ CASES: dict[str, Case] = {
     "release_withdrawn": Case(
         fires=lambda here: verify(place(here, withdrawn=True)).findings,
         silent=lambda here: verify(place(here)).findings,
+    ),
+    "signature_wrong": Case(
+        fires=lambda here: check_signature(opened(b"hello"), Path(__file__))[1],
+        silent=lambda here: check_signature(opened(None), None)[1],
+    ),
+    "signature_missing": Case(
+        fires=lambda here: check_signature(opened(None), Path(__file__))[1],
+        silent=lambda here: check_signature(opened(None), None)[1],
+    ),
+    "signature_unchecked": Case(
+        fires=lambda here: check_signature(opened(b"hello"), None)[1],
+        silent=lambda here: check_signature(opened(None), None)[1],
     ),
     "checksum_differs": Case(
         fires=lambda _: check_sums(sealed(b"b")),

@@ -18,7 +18,7 @@ import pytest
 from upath import UPath
 
 from pipelines.publish import release as release_module
-from pipelines.publish.changes import Change, changed_cells
+from pipelines.publish.changes import CAME, NEW_FILE, READ_ANEW, WENT, Change, changed_cells
 from pipelines.publish.history import HistoryError, read_history, read_latest
 from pipelines.publish.package import SUMS, build_package, sums_of
 from pipelines.publish.release import (
@@ -122,6 +122,9 @@ def test_a_new_release_says_what_changed_beside_and_not_inside(tmp_path: Path) -
     }
     for change in second.changes:
         assert Decimal(change.after or "") - Decimal(change.before or "") == 3
+    total, figure = second.changes
+    assert (figure.reason_zh, figure.reason_en) == READ_ANEW
+    assert total.reason_zh == "第1局（示例）的数字有变化"
     history = read_history(tmp_path, CODE, YEAR)
     assert [(e.sequence, e.event, e.id, e.previous) for e in history.events] == [
         (1, "published", first.id, ""),
@@ -137,10 +140,37 @@ def test_a_body_that_joins_or_leaves_is_a_change_of_each_of_its_figures(tmp_path
     new = [change for change in joined.changes if change.body == f"{CODE}-D03"]
     assert len(new) == 203
     assert {change.before for change in new} == {None}
+    assert {(change.reason_zh, change.reason_en) for change in new} == {CAME}
     left = put(build_package(region(), YEAR, county(waived=1), form()), tmp_path)
     gone = [change for change in left.changes if change.body == f"{CODE}-D03"]
     assert {change.after for change in gone} == {None}
+    assert {(change.reason_zh, change.reason_en) for change in gone} == {WENT}
     assert len(gone) == 203
+
+
+def test_the_cause_of_a_change_is_the_new_file_or_the_approved_correction() -> None:
+    one = f"{CODE}-D01"
+
+    def issued_more() -> dict[str, pl.DataFrame]:
+        at = pl.col("cell") == CELL
+        tables = county()
+        more = pl.when(at & (pl.col("body") == one)).then(pl.col("value") + 3).otherwise(pl.col("value"))
+        other = pl.when(pl.col("body") == one).then(pl.lit("f" * 64)).otherwise(pl.col("file_sha256"))
+        tables["bodies"] = tables["bodies"].with_columns(other.alias("file_sha256"))
+        tables["body_cells"] = tables["body_cells"].with_columns(more.alias("value"), other.alias("file_sha256"))
+        return tables
+
+    def causes(tables: dict[str, pl.DataFrame]) -> set[tuple[str, str]]:
+        changes = changed_cells(built(), build_package(region(), YEAR, tables, form()))
+        return {(change.reason_zh, change.reason_en) for change in changes if change.body == one}
+
+    assert causes(issued_more()) == {NEW_FILE}
+    tables = issued_more()
+    row = dict.fromkeys(tables["findings"].columns) | {"region": CODE, "year": YEAR, "body": one, "cells": CELL}
+    row |= {"finding": 1, "rule": "correction_applied", "severity": "information", "mended_by": "officer"}
+    row |= {"message_zh": "按批准更正", "message_en": "corrected"}
+    tables["findings"] = pl.DataFrame([row], schema=tables["findings"].schema, orient="row")
+    assert causes(tables) == {("按批准更正", "corrected")}
 
 
 def test_a_release_without_a_table_published_none_of_its_figures() -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import http.server
 import shutil
 import subprocess
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipelines.publish.signature import KEY_SETTING, SignatureError, sign, signing_key, verify
+from pipelines.publish.package import SIGNATURE, SUMS, build_package
+from pipelines.publish.release import publish, release_files
+from pipelines.publish.signature import SignatureError, sign, sign_release, verify
+from pipelines.publish.verify import verify as verify_release
+from tests.publish.county import CODE, YEAR, county, form, region
 
 DATA = b"0" * 64 + b"  data/county_totals.parquet\n"
 SIGNER = "office@example.org"
@@ -97,10 +104,72 @@ def test_a_key_that_cannot_sign_fails_clearly_and_without_waiting(tmp_path):
         sign(DATA, tmp_path / "absent")
 
 
-def test_the_key_comes_from_the_environment_alone(tmp_path):
-    key = tmp_path / "key"
-    assert signing_key({}) is None
-    with pytest.raises(SignatureError, match=KEY_SETTING):
-        signing_key({KEY_SETTING: str(key)})
-    key.write_text("x")
-    assert signing_key({KEY_SETTING: str(key)}) == key
+@pytest.fixture
+def release(tmp_path):
+    files = build_package(region(), YEAR, county(), form())
+    return publish(files, tmp_path / "out", CODE, YEAR)
+
+
+def rules(report):
+    return [finding.rule for finding in report.findings]
+
+
+def test_a_release_is_signed_once_and_keeps_its_id(release, tmp_path):
+    key, other = make_key(tmp_path, "key"), make_key(tmp_path, "other")
+    assert sign_release(release.path, key)
+    signature = (release.path / SIGNATURE).read_bytes()
+    assert signature == sign((release.path / SUMS).read_bytes(), key)
+    assert not sign_release(release.path, other)
+    assert (release.path / SIGNATURE).read_bytes() == signature
+    again = publish(release_files(release.path), tmp_path / "out", CODE, YEAR)
+    assert (again.id, again.new) == (release.id, False)
+
+
+def test_who_signed_a_release_is_told_to_those_who_ask(release, tmp_path):
+    key = make_key(tmp_path, "key")
+    signers = allow(tmp_path, key)
+    unsigned = verify_release(release.path)
+    assert unsigned.valid
+    assert not unsigned.signed
+    assert rules(unsigned) == []
+    assert not verify_release(release.path, signers).valid
+    assert rules(verify_release(release.path, signers)) == ["signature_missing"]
+    sign_release(release.path, key)
+    unasked = verify_release(release.path)
+    assert unasked.valid
+    assert unasked.signed
+    assert rules(unasked) == ["signature_unchecked"]
+    asked = verify_release(release.path, signers)
+    assert asked.valid
+    assert asked.signed_by == SIGNER
+    assert rules(asked) == []
+
+
+def test_a_foreign_or_touched_signature_is_an_error(release, tmp_path):
+    signers = allow(tmp_path, make_key(tmp_path, "key"))
+    sign_release(release.path, make_key(tmp_path, "stranger"))
+    report = verify_release(release.path, signers)
+    assert not report.valid
+    assert rules(report) == ["signature_wrong"]
+    (release.path / SIGNATURE).write_bytes(b"hello")
+    report = verify_release(release.path, signers)
+    assert not report.valid
+    assert "没有" not in report.findings[0].message_zh
+    assert rules(report) == ["signature_wrong"]
+
+
+def test_a_signature_is_found_on_a_web_server(release, tmp_path):
+    key = make_key(tmp_path, "key")
+    sign_release(release.path, key)
+    handler = partial(Silent, directory=str(tmp_path / "out"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/{CODE}/{YEAR}/"
+        report = verify_release(address, allow(tmp_path, key))
+        server.shutdown()
+    assert report.valid
+    assert report.signed_by == SIGNER
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...

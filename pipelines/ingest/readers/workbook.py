@@ -10,8 +10,8 @@ import functools
 import io
 import posixpath
 import re
-import string
-from typing import Literal, NamedTuple, cast
+from typing import Literal
+from xml.parsers import expat
 
 from lxml import etree
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
@@ -24,17 +24,23 @@ from pipelines.ingest.readers.ole import MAGIC as OLE
 from pipelines.ingest.readers.sheet import SheetCell, marks_of, sheet_grid, value_cell
 from pipelines.ingest.readers.spans import Budget, too_many
 from pipelines.ingest.readers.xmlparts import attribute, local, parse, refuse_declarations
-from pipelines.layout import GUIDE_SHEET, MARK_PRODUCT, MARK_SHEET
+from pipelines.layout import MARK_SHEET
 
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
-_REFERENCES = re.compile(r"(?:[A-Z]{1,3}[0-9]{1,7}(?: |$))*")
-_LETTERS, _DIGITS = string.ascii_uppercase, string.digits
-_PREFIXED = re.compile(rb"<[\w.-]+:(?:c|v|f|is|row)[\s/>]")
-NAMESPACES = (  # of sheets: transitional and strict
-    "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
-    "http://purl.oclc.org/ooxml/spreadsheetml/main",
+_BEGIN = re.compile(
+    rb'(?:<\?xml version="1\.0" encoding="UTF-8"(?: standalone="(?:yes|no)")?\?>)?\s*<worksheet xmlns="[^"<]*"[ >]'
 )
-WHOLE = 1024 * 1024  # bytes of a sheet that may be held as a tree; a return has a tenth of it
+_ODD = re.compile(rb"<(?:[!?]|[\w.-]+:(?:c|v|f|is|row)[\s/>])")  # comments, CDATA, instructions, other prefixes
+_ODD_ROW = re.compile(rb'<row(?=[\s/>])(?! r="[0-9]{1,7}"[ />])')
+# Cells with their places, those written in another way without.
+_CELLS = re.compile(
+    rb'<c(?: r="([A-Z]{1,3})([0-9]{1,7})"(?: s="[0-9]{1,9}")?(?: t="(?:s|n|str|b|inlineStr)")?/?>|[\s/>])'
+)
+# Formulas, but for those with their result behind them. A result that is text may be empty.
+_ODD_FORMULA = re.compile(
+    rb'<f(?=[\s/>])(?!(?<= t="str"><f)[ />]|(?<="><f)(?:>[^<]*</f>| [^<>]*>[^<]*</f>| [^<>]*/>)<v>[^<]+</v></c>)'
+)
+WHOLE = 1024 * 1024  # bytes of a sheet that may be looked at as a whole; a return has a tenth of it
 Notes = dict[tuple[int, int], SheetCell]
 
 
@@ -76,10 +82,8 @@ def _read(data: bytes, name: str, kind: Literal["xlsx", "xlsb", "xls"], notes: d
     budget = Budget(name)
     grids: list[Grid] = []
     marks: dict[str, str] = {}
-    for about in sorted(book.sheets_metadata, key=lambda about: about.name != MARK_SHEET):  # the marks first
+    for about in book.sheets_metadata:
         ours = about.name == MARK_SHEET
-        if about.name == GUIDE_SHEET and marks.get("product") == MARK_PRODUCT:
-            continue  # our own words
         if about.typ != SheetTypeEnum.WorkSheet or not (ours or about.visible == SheetVisibleEnum.Visible):
             continue
         sheet = book.get_sheet_by_name(about.name)
@@ -89,8 +93,7 @@ def _read(data: bytes, name: str, kind: Literal["xlsx", "xlsb", "xls"], notes: d
         start_row, start_column = sheet.start or (0, 0)
         for row, values in enumerate(sheet.to_python(skip_empty_area=True), start=start_row):
             for column, value in enumerate(values, start=start_column):
-                cell = value_cell(value)
-                if cell:
+                if value != "" and (cell := value_cell(value)):
                     cells[row, column] = cell
         cells.update(notes.get(about.name, {}))
         if ours:
@@ -143,67 +146,34 @@ def _notes(container: Container) -> dict[str, Notes]:
 def _scan(part: bytes, name: str) -> Notes:
     """What calamine leaves out of one sheet; the extent of its cells is bounded first."""
     refuse_declarations(part, name)
-    found = _scan_whole(part, name) if len(part) <= WHOLE and not _PREFIXED.search(part) else None
-    return _scan_cells(part, name) if found is None else found
+    return {} if _is_plain(part, name) else _scan_cells(part, name)
 
 
-_CELLS = "/s:worksheet/s:sheetData/s:row/s:c"
+def _is_plain(part: bytes, name: str) -> bool:
+    """Whether a small sheet is sound, within bounds and leaves nothing out, told from its bytes: True for most returns.
 
-
-class _Paths(NamedTuple):
-    every: etree.XPath
-    filled: etree.XPath
-    special: etree.XPath
-    number: etree.XPath
-
-
-@functools.cache
-def _paths(namespace: str) -> _Paths:
-    """The references of all cells, of those that hold something; the cells to look at; how many cells there are."""
-
-    def path(text: str) -> etree.XPath:
-        return etree.XPath(text, namespaces={"s": namespace}, smart_strings=False)
-
-    return _Paths(
-        every=path(f"{_CELLS}/@r"),
-        filled=path(f"{_CELLS}[s:v or s:is]/@r"),
-        special=path(f"{_CELLS}[s:f or @t='e']"),
-        number=path("count(//s:c)"),
-    )
-
-
-def _scan_whole(part: bytes, name: str) -> Notes | None:
-    """``_scan`` of a small sheet in the XML library's own code, which is several times faster.
-
-    None for a sheet that is written in an unusual way, which is looked through cell by cell: in pieces with other
-    prefixes or encodings, or with cells that state no place or a strange one.
+    Every cell must be written as office programs write it, with its place, with no error value and with the result of
+    its formula. A sheet with anything else in it is looked through cell by cell, several times slower.
     """
+    begin = _BEGIN.match(part)
+    if len(part) > WHOLE or begin is None or _ODD.search(part, begin.end()):
+        return False
+    cells = set(_CELLS.findall(part))
+    if (b"", b"") in cells or _ODD_ROW.search(part) or _ODD_FORMULA.search(part):
+        return False
     try:
-        root = parse(part, name)
+        expat.ParserCreate(namespace_separator=" ").Parse(part, True)
+    except expat.ExpatError:
+        return False
+    if not cells:
+        return True
+    columns = [_column(letters.decode()) for letters in {letters for letters, _ in cells}]
+    rows = [int(digits) for digits in {digits for _, digits in cells}]
+    try:
+        Budget(name).take(max(rows) - min(rows) + 1, max(columns) - min(columns) + 1)
     except Declined:
-        return None
-    namespace = etree.QName(root).namespace
-    if namespace not in NAMESPACES or part.count(b"xmlns=") != 1 or root.getroottree().docinfo.encoding != "UTF-8":
-        return None
-    paths = _paths(namespace)
-    every, filled = cast("list[str]", paths.every(root)), cast("list[str]", paths.filled(root))
-    if len(every) != paths.number(root) or not _REFERENCES.fullmatch(" ".join(every)):
-        return None
-    found: Notes = {}
-    for element in cast("list[etree._Element]", paths.special(root)):
-        cell, _ = _cell(element)
-        place = _position(element.get("r", ""))
-        if cell and place:
-            found[place] = cell
-            filled.append(element.get("r", ""))
-    if filled:
-        rows = {int(reference.lstrip(_LETTERS)) for reference in filled}
-        columns = [_column(letters) for letters in {reference.rstrip(_DIGITS) for reference in filled}]
-        try:
-            Budget(name).take(max(rows) - min(rows) + 1, max(columns) - min(columns) + 1)
-        except Declined:  # cells whose text is empty do not count; they are told apart one by one
-            return None
-    return found
+        return False  # cells whose text is empty do not count; they are told apart one by one
+    return True
 
 
 def _scan_cells(part: bytes, name: str) -> Notes:

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipelines.publish.package import SIGNATURE
 from pipelines.publish.page_text import visible
 from pipelines.publish.portal import views
 from pipelines.publish.portal.charts_view import (
@@ -171,6 +172,7 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
             tab="download",
             files=files,
             older=dataset.older,
+            signed=SIGNATURE in dataset.current.files,
             config={"hashes": hashes},
         ),
         "dictionary.html": _render(

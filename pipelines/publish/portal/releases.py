@@ -17,7 +17,7 @@ import pyarrow as pa
 from upath import UPath
 
 from pipelines.publish.history import Event, History, read_history, read_latest
-from pipelines.publish.package import SAFE_NAME, SUMS, read_sums
+from pipelines.publish.package import SAFE_NAME, SIGNATURE, SUMS, read_sums
 from pipelines.publish.tables import read_parquet
 from pipelines.storage import Place, catalogue_path, place, releases_path, report_path, sha256
 from schemas.descriptor import DESCRIPTOR, resource_path
@@ -127,7 +127,10 @@ def _version(folder: UPath) -> Version:
             raise _problem(folder, name) from None
         if sha256(files[name]) != expected:
             raise _problem(folder, name)
-    return Version(id=folder.name, files={**files, SUMS: sums})
+    files[SUMS] = sums
+    if (folder / SIGNATURE).exists():
+        files[SIGNATURE] = (folder / SIGNATURE).read_bytes()
+    return Version(id=folder.name, files=files)
 
 
 def standing_ids(history: History) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from pipelines.publish.history import read_history
-from pipelines.publish.package import SUMS
+from pipelines.publish.package import SIGNATURE, SUMS
 from pipelines.publish.portal.exports import json_table, workbook_bytes, zip_bytes
 from pipelines.publish.portal.pages import catalogue_page, dataset_pages, missing_page, region_page, summary
 from pipelines.publish.portal.record import offered_beside
@@ -99,8 +99,9 @@ def _key(builder: str, out: Place, region: str, year: int) -> str:
     seen = [builder.encode()]
     seen += [path.read_bytes() for path in (latest_path(out, region, year), history_path(out, region, year))]
     for identifier in standing_ids(read_history(out, region, year)):
-        sums = releases_path(out, region, year) / identifier / SUMS
-        seen.append(sums.read_bytes() if sums.exists() else b"")
+        for name in (SUMS, SIGNATURE):
+            path = releases_path(out, region, year) / identifier / name
+            seen.append(path.read_bytes() if path.exists() else b"")
     for name, data in read_beside(out, region, year).items():
         seen += [name.encode(), data]
     return sha256(b"\0".join(sha256(data).encode() for data in seen))

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipelines.layout import draw_form
-from pipelines.publish.package import README, SUMS
+from pipelines.publish.package import README, SIGNATURE, SUMS
 from pipelines.publish.portal.bars import stack_svg
 from pipelines.publish.portal.charts_view import shown, trace_link
 from pipelines.publish.portal.releases import Dataset, Row
@@ -95,6 +95,7 @@ _OTHERS = {
     DESCRIPTOR: ("数据包描述（Data Package v2）", "Data Package descriptor"),
     README: ("说明", "Read me"),
     SUMS: ("全部文件的 SHA-256", "SHA-256 of every file"),
+    SIGNATURE: ("发布单位的签名", "The publisher's signature"),
 }
 
 
@@ -240,6 +241,8 @@ def _changes(dataset: Dataset) -> dict[str, Any]:
                 "cell": change.cell,
                 "before": figure(change.before),
                 "after": figure(change.after),
+                "reason_zh": change.reason_zh,
+                "reason_en": change.reason_en,
             }
             for change in changes[:CHANGES_SHOWN]
         ],
