@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
+from random import Random
 
 import openpyxl
 import pytest
 import xlsxwriter
 
+from pipelines.ingest.declined import Declined
 from pipelines.ingest.document import Grid, TextCell
 from pipelines.ingest.readers import workbook
 from pipelines.ingest.readers.opening import open_document
@@ -195,46 +198,99 @@ def test_a_spreadsheet_of_2003_goes_through_libreoffice():
     assert {at: cell.text for at, cell in found.items()} == {"统计表!A1": "规章", "统计表!B1": "3135.6"}
 
 
-SHEET = (
+# Everything that may stand in a sheet of which calamine leaves nothing out.
+PLAIN = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
-    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
-    '<row r="2"><c r="B2"><v>1</v></c><c r="C2"><f>1+1</f></c><c r="D2" t="str"><f>A1</f><v></v></c></row>'
-    '<row r="3"><c r="B3" t="e"><v>#REF!</v></c><c r="C3" t="e"/><c r="E3"><f>B2</f><v>7</v></c></row>'
-    "</sheetData></worksheet>"
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cols><col min="1"/></cols>'
+    "<sheetData>"
+    '<row r="2"><c r="B2" s="3"><v>1</v></c><c r="C2" s="3"/><c r="D2" t="str"><f>A1</f><v></v></c></row>'
+    '<row r="3" ht="3"><c r="B3" t="s"><v>0</v></c><c r="C3" t="inlineStr"><is><t>f</t></is></c>'
+    '<c r="E3"><f>B2&gt;1</f><v>7</v></c><c r="F3"><f t="shared" si="0"/><v>8</v></c>'
+    '<c r="G3"><f t="shared" ref="G3:H3">B2</f><v>8</v></c></row><row r="4"/></sheetData></worksheet>'
 )
 
 
-def test_a_sheet_seen_at_once_and_cell_by_cell_says_the_same():
-    seen = workbook._scan_whole(SHEET.encode(), "x.xlsx")
-    assert seen == workbook._scan_cells(SHEET.encode(), "x.xlsx")
-    assert {place: cell.text for place, cell in (seen or {}).items()} == {(1, 2): "=1+1", (2, 1): "#REF!"}
+def test_a_plain_sheet_has_nothing_to_be_looked_for():
+    assert workbook._is_plain(PLAIN.encode(), "x.xlsx")
+    assert workbook._scan_cells(PLAIN.encode(), "x.xlsx") == {}
+    assert workbook._is_plain(PLAIN.split("?>", 1)[1].encode(), "x.xlsx")
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "left_out"),
     [
-        ('r="B2"', ""),
-        ('r="B2"', 'r="b2"'),
-        ('r="B2"', 'r="AAAA2"'),
-        ("<sheetData>", '<sheetData xmlns="http://example.org/">'),
-        ("spreadsheetml/2006/main", "spreadsheetml/2003/main"),
-        ('<row r="2">', '<row r="2"><other>'),
-        ("UTF-8", "ascii"),
-        ("</row>", ""),
+        ('r="B2" ', "", {}),
+        ("<v>1</v>", '<is>t="str"><f>1</f></is><f>2</f>', {(1, 1): "=2"}),
+        ("<v>1</v>", '" t="str"><f>2</f><v></v>', {(1, 1): "=2"}),
+        ('r="B2"', 'r="b2"', {}),
+        ('r="B2"', "r='B2'", {}),
+        ('<c r="B2"', '<c\nr="B2"', {}),
+        ('<row r="2">', '<row r="2"><other><c><f>1</f></c></other>', {(1, 0): "=1"}),
+        ("UTF-8", "ascii", {}),
+        ("<row", "<!-- <c> --><row", {}),
+        ("<row", "<?go on?><row", {}),
+        ('t="s"><v>0</v>', 't="e"><v>#REF!</v>', {(2, 1): "#REF!"}),
+        ("<v>7</v>", "", {(2, 4): "=B2>1"}),
+        ("<v>7</v>", "<v></v>", {(2, 4): "=B2>1"}),
+        ("<v>7</v>", "<v/>", {(2, 4): "=B2>1"}),
+        ("<v>7</v>", "<v>7</v><v/>", {(2, 4): "=B2>1"}),
+        ('si="0"/><v>8</v>', 'si="0"/>', {(2, 5): "="}),
+        ('H3">B2</f><v>8</v>', 'H3">B2</f>', {(2, 6): "=B2"}),
+        ("<f>B2&gt;1</f><v>7</v>", "<v>7</v><f>B2</f><v/>", {(2, 4): "=B2"}),
+        ("<f>B2&gt;1</f><v>7</v>", "<x/><f>B2</f>", {(2, 4): "=B2"}),
+        ("<f>B2&gt;1</f><v>7</v>", "<f\n>B2</f>", {(2, 4): "=B2"}),
     ],
 )
-def test_an_unusual_sheet_is_looked_through_cell_by_cell(old, new):
-    text = SHEET.replace(old, new, 1).replace("<other>", "<other><c r='Z9'><f>1</f></c></other>")
-    assert workbook._scan_whole(text.encode(), "x.xlsx") is None
+def test_an_unusual_sheet_is_looked_through_cell_by_cell(old, new, left_out):
+    text = PLAIN.replace(old, new, 1)
+    assert text != PLAIN
+    seen = workbook._scan(text.encode(), "x.xlsx")
+    assert not workbook._is_plain(text.encode(), "x.xlsx")
+    assert {place: cell.text for place, cell in seen.items()} == left_out
+
+
+@pytest.mark.parametrize("broken", [PLAIN.replace("</row>", "", 1), PLAIN[:-9], PLAIN.replace(' r="2"', ' r="two"')])
+def test_a_broken_sheet_is_never_plain(broken):
+    assert not workbook._is_plain(broken.encode(), "x.xlsx")
+    assert find(lambda: workbook._scan(broken.encode(), "x.xlsx")) == "damaged_file"
+
+
+def find(call):
+    with pytest.raises(Declined) as raised:
+        call()
+    return raised.value.finding.rule
 
 
 def test_prefixed_cells_are_not_overlooked():
-    text = SHEET.replace("<c ", "<x:c ").replace("</c>", "</x:c>").replace("xmlns=", "xmlns:x=").replace("<f>", "<x:f>")
-    text = text.replace("</f>", "</x:f>").replace("<v>", "<x:v>").replace("</v>", "</x:v>")
-    assert set(workbook._scan(text.encode(), "x.xlsx")) == {(1, 2), (2, 1)}
+    text = PLAIN.replace("<v>7</v>", "").replace("<c ", "<x:c ").replace("</c>", "</x:c>").replace("xmlns=", "xmlns:x=")
+    text = text.replace("<f>", "<x:f>").replace("</f>", "</x:f>").replace("<f t", "<x:f t")
+    text = text.replace("<v>", "<x:v>").replace("</v>", "</x:v>")
+    assert set(workbook._scan(text.encode(), "x.xlsx")) == {(2, 4)}
 
 
 def test_cells_that_hold_no_text_do_not_count_towards_the_extent():
-    far = SHEET.replace("</sheetData>", '<row r="99999"><c r="ZZ99999"><v></v></c></row></sheetData>')
-    assert workbook._scan_whole(far.encode(), "x.xlsx") is None
-    assert set(workbook._scan(far.encode(), "x.xlsx")) == {(1, 2), (2, 1)}
+    far = PLAIN.replace("</sheetData>", '<row r="99999"><c r="ZZ99999"><v></v></c></row></sheetData>')
+    assert not workbook._is_plain(far.encode(), "x.xlsx")
+    assert workbook._scan(far.encode(), "x.xlsx") == {}
+
+
+def test_cells_too_far_apart_are_found_in_a_plain_sheet():
+    far = PLAIN.replace("</sheetData>", '<row r="999999"><c r="ZZ999999"><v>1</v></c></row></sheetData>')
+    assert find(lambda: workbook._scan(far.encode(), "x.xlsx")) == "too_large"
+
+
+def test_whatever_is_done_to_a_sheet_nothing_is_overlooked():
+    """Pieces of sheets moved about at random: a sheet taken for plain has nothing that calamine leaves out."""
+    random = Random(1)
+    more = ("<f>1</f>", "<v/>", "<v>", "</v>", ' t="e"', "<!--", "-->", "<c/>")
+    pieces = [*re.findall(r"<[^<>]*>|[^<>]+", PLAIN), *more]
+    plain = 0
+    for _ in range(4000):
+        text = PLAIN
+        for _ in range(random.randint(1, 2)):
+            piece, at = random.choice(pieces), random.choice([m.start() for m in re.finditer(r"[<>]", text)])
+            text = text[:at] + piece + text[at + random.choice((0, 0, len(piece))) :]
+        if workbook._is_plain(text.encode(), "x.xlsx"):
+            plain += 1
+            assert workbook._scan_cells(text.encode(), "x.xlsx") == {}, text
+    assert plain > 20

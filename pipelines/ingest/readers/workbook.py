@@ -158,6 +158,8 @@ def _is_plain(part: bytes, name: str) -> bool:
     begin = _BEGIN.match(part)
     if len(part) > WHOLE or begin is None or _ODD.search(part, begin.end()):
         return False
+    if part.count(b"<") != part.count(b">"):
+        return False  # one in a text: what looks like a tag might be none
     cells = set(_CELLS.findall(part))
     if (b"", b"") in cells or _ODD_ROW.search(part) or _ODD_FORMULA.search(part):
         return False
