@@ -31,6 +31,7 @@ _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all|font-size\s*:\s*0(?:px|pt|em|%)?\s*(?:;|$)",
     re.IGNORECASE,
 )
+_BREAKS = _BLOCKS | {"br", "table", "tr", "td", "th"}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _DIGITS = re.compile(r"\s*(\d{1,9})")
 _SHORT = 200  # characters of a style that is remembered
@@ -73,12 +74,14 @@ def _look_at_depth(text: str, name: str) -> None:
 
 
 def _shown(element: etree._Element) -> bool:
-    tag = element.tag  # the parser has left out comments and instructions
-    if tag in _SILENT:
+    if element.tag in _SILENT:  # the parser has left out comments and instructions
         return False
-    if element.get("hidden") is not None or (tag == "input" and element.get("type", "text").lower() == "hidden"):
+    stated = element.keys()
+    if not stated:
+        return True
+    if "hidden" in stated or (element.tag == "input" and element.get("type", "text").lower() == "hidden"):
         return False
-    style = element.get("style")
+    style = element.get("style") if "style" in stated else None
     return not style or not (_hides if len(style) <= _SHORT else _HIDDEN.search)(style)
 
 
@@ -89,7 +92,8 @@ def _hides(style: str) -> bool:
 
 
 def _number(element: etree._Element, name: str) -> int:
-    match = _DIGITS.match(element.get(name, ""))
+    stated = element.get(name)
+    match = _DIGITS.match(stated) if stated else None
     return int(match.group(1)) if match else 1
 
 
@@ -188,7 +192,7 @@ def _holds_data(cell: etree._Element) -> bool:
 
 
 def _cell_text(cell: etree._Element, page: _Page, depth: int) -> str:
-    if not len(cell):  # most hold nothing but their text
+    if not len(cell):  # some hold nothing but their text
         page.flow.depth(depth)
         return _SPACE.sub(" ", cell.text or "").strip(" ")
     parts: list[str] = []
@@ -197,14 +201,18 @@ def _cell_text(cell: etree._Element, page: _Page, depth: int) -> str:
 
 
 def _gather_text(element: etree._Element, parts: list[str], page: _Page, depth: int) -> None:
-    page.flow.depth(depth)
+    """The text of an element and all in it. A line end stands where a block or line ends, none for those of the source;
+    other white space is left to ``_tidy``.
+    """
+    if depth > MAX_DEPTH:
+        page.flow.depth(depth)
     text = element.text
     if text:
-        parts.append(_SPACE.sub(" ", text))
+        parts.append(text.replace("\n", " "))
     for child in element:
         if _shown(child):
-            tag = str(child.tag)
-            breaks = tag in _BLOCKS or tag in ("br", "table", "tr", "td", "th")
+            tag = child.tag
+            breaks = tag in _BREAKS
             if breaks:
                 parts.append("\n")
             if tag == "input":
@@ -215,12 +223,15 @@ def _gather_text(element: etree._Element, parts: list[str], page: _Page, depth: 
                 parts.append("\n")
         tail = child.tail
         if tail:
-            parts.append(_SPACE.sub(" ", tail))
+            parts.append(tail.replace("\n", " "))
 
 
 def _tidy(text: str) -> str:
     """Lines without the white space of the page's source at their ends; empty lines go. No-break spaces stay."""
-    if "\n" not in text:
-        return _SPACE.sub(" ", text).strip(" ")
-    lines = (_SPACE.sub(" ", line).strip(" ") for line in text.split("\n"))
+    bare = text.strip("\n")
+    if bare.isalnum():
+        return bare  # nothing white in it
+    if "\n" not in bare:
+        return _SPACE.sub(" ", bare).strip(" ")
+    lines = (_SPACE.sub(" ", line).strip(" ") for line in bare.split("\n") if line)
     return "\n".join(line for line in lines if line)
