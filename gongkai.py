@@ -463,6 +463,44 @@ def verify(release: str, signers: Path | None, form: str) -> None:
     sys.exit(0 if report.valid else 1)
 
 
+@main.command(
+    epilog=_examples(
+        "gongkai withdraw cf695f1582e83cc0 --region 511725 --year 2023 --reason 合计有误 --approved-by 县政府办公室"
+    )
+)
+@click.argument("release")
+@click.option("--region", required=True, help=REGION_HELP)
+@click.option("--year", required=True, type=int, help=YEAR_HELP)
+@click.option("--reason", required=True, help="原因，会公布 / why; it is published.")
+@click.option("--approved-by", required=True, help="批准人，会公布 / who approved it; it is published.")
+@click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
+def withdraw(release: str, region: str, year: int, reason: str, approved_by: str, out: str | None) -> None:
+    """撤回一个已发布的版本，重新生成年度报告、目录和门户。Withdraw a release; what hangs on it is made anew."""
+    settings = _settings(out=out)
+    declared = _region(settings, region)
+    from pipelines.publish.history import HistoryError
+    from pipelines.publish.portal.releases import SiteError
+    from pipelines.publish.release import ReleaseError
+    from pipelines.publish.withdrawal import withdraw_release
+
+    try:
+        done = withdraw_release(
+            settings.out, Path(settings.regions), settings.base_url, declared, year, release, reason, approved_by
+        )
+    except (ReleaseError, HistoryError, SiteError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(
+        f"版本 {release} 此前已撤回。 It had been withdrawn before."
+        if done.already
+        else f"已撤回版本 {release}。 Withdrawn."
+    )
+    click.echo(
+        f"现行版本：{done.current}。 The current release is {done.current}."
+        if done.current
+        else "没有现行版本了。 No release is left."
+    )
+
+
 @main.command(epilog=_examples("gongkai trace out/511725/2023/latest requests.received.total"))
 @click.argument("release")
 @click.argument("cell")

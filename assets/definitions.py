@@ -10,6 +10,7 @@ import dagster as dg
 from assets import aggregation, dissemination, feedback, intake, publication, validation
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.resources import Workspace
+from assets.withdrawal import withdraw_published
 from pipelines.settings import load_settings
 from pipelines.storage import tables_path
 
@@ -34,7 +35,7 @@ publish = dg.define_asset_job(
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination]),
-    jobs=[annual_report, check_only, publish],
+    jobs=[annual_report, check_only, publish, withdraw_published],
     resources={
         "workspace": Workspace(
             data=settings.data,

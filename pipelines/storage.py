@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -219,6 +219,16 @@ def remove_partials(folder: Place) -> None:
     if here is not None and here.is_dir():
         for leftover in here.glob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
+
+
+def remove_others(folder: Place, kept: Collection[str]) -> None:
+    """Remove the files directly in ``folder`` that are not among ``kept``. Raises OSError."""
+    found = place(folder)
+    if not found.is_dir():
+        return
+    for path in list(found.iterdir()):
+        if path.name not in kept and path.is_file():
+            path.unlink()
 
 
 @contextmanager

@@ -148,6 +148,8 @@ def test_an_unreadable_file_is_answered_with_exit_code_2(command, tmp_path):
         ("template", "--year", "2023", "--all", "-o", "x"),
         ("template", "--year", "2023", "--body", BODY, "-o", "."),
         ("trace", "没有这个文件夹", "requests.received.total"),
+        ("verify", "out", "--signers", "没有这个文件"),
+        ("withdraw", "0" * 16, "--region", "511725", "--year", "2023", "--reason", "x", "--approved-by", "x"),
         ("nonsense",),
     ],
     ids=lambda arguments: " ".join(arguments[:2])[:40],

@@ -167,6 +167,6 @@ def test_a_figure_that_differs_from_the_published_report_stops_publication(count
 
 @pytest.mark.parametrize(("editions", "made"), [(("2021",), True), ((), False)])
 def test_an_edition_without_report_text_leaves_the_report_out_and_fails_nothing(county, monkeypatch, editions, made):
-    monkeypatch.setattr("assets.dissemination.report_editions", lambda: editions)
+    monkeypatch.setattr("pipelines.publish.beside.report_editions", lambda: editions)
     assert county.run().success
     assert (county.out / REGION / str(YEAR) / "report" / "report.html").exists() is made

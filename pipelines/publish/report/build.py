@@ -45,18 +45,20 @@ def build_report(
     narrative: Narrative | None,
     previous: Mapping[str, Decimal | None] | None = None,
     *,
+    release: str = "",
     fonts: Callable[[], Fonts | None] = find_fonts,
 ) -> Report:
     """The official report from accepted data: ``report.html``, ``report.docx``; with a Chinese font ``report.pdf``.
 
     ``totals`` by cell id in the units of the form, None for a figure that nobody gave (printed blank); ``indicators``
     by id (see ``stated_indicators``); ``narrative`` from ``load_narrative``; ``previous``: last year's totals, only
-    where those are public too. ``fonts`` finds the fonts of the PDF, by default those of this machine. The same input
-    gives the same bytes; those of the PDF depend on the font as well.
+    where those are public too; ``release``: the id of the release that they are of. ``fonts`` finds the fonts of the
+    PDF, by default those of this machine. The same input gives the same bytes; those of the PDF depend on the font as
+    well.
 
     Legal source: articles 49 and 50 of the Regulation (国务院令第711号).
     """
-    content = compose_report(form, region, year, totals, indicators, narrative, previous)
+    content = compose_report(form, region, year, totals, indicators, narrative, previous, release)
     files = {HTML: report_html(content), DOCX: report_docx(content)}
     notes = content.notes
     found = fonts()

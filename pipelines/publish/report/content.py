@@ -211,11 +211,13 @@ def compose_report(
     indicators: Mapping[str, Stated],
     narrative: Narrative | None,
     previous: Mapping[str, Decimal | None] | None = None,
+    release: str = "",
 ) -> Content:
     """The report of a region and year as blocks. Pure.
 
     ``totals`` and ``previous`` by cell id, in the units of the form; ``indicators`` by id. ``previous`` is only for
-    figures that were published: what stands in the report is public. Raises KeyError for an edition without a report.
+    figures that were published: what stands in the report is public. ``release``: the id of the release that the
+    figures are of, stated at the end. Raises KeyError for an edition without a report.
     """
     report = load_report(form.edition)
     figures = Figures(form=form, region=region, year=year, totals=totals, indicators=indicators, previous=previous)
@@ -231,6 +233,8 @@ def compose_report(
     annex = supplement_table(region, indicators)
     if annex is not None:
         blocks += [Heading(1, f"附：{annex.title}"), annex]
+    if release:
+        blocks.append(Paragraph(f"本报告的统计数据取自已发布的开放数据版本 {release}。"))
     title = visible(fill(figures, report.title_zh))
     notice = notice_en = ""
     if settings.synthetic:
