@@ -7,9 +7,10 @@ here: whether a claim agrees with its cells (pipelines/validate/claims.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -67,48 +68,94 @@ def _numbers(text: str) -> list[_Number]:
 class _Place(msgspec.Struct, frozen=True):
     """What stands around a number: from the number before or the sentence's start, its clause, and what follows."""
 
+    text: str
+    start: int
+    end: int
     before: str
     clause: str
     after: str
-    said_before: str
-    sentence: str
+
+    @property
+    def said_before(self) -> str:
+        """Everything before the number."""
+        return self.text[: self.start]
+
+    @property
+    def sentence(self) -> str:
+        """The whole sentence."""
+        begins = max((self.text.rfind(mark, 0, self.start) for mark in "。!?"), default=-1) + 1
+        ends = [end for end in (self.text.find(mark, self.end) for mark in "。!?") if end >= 0]
+        return self.text[begins : min(ends, default=len(self.text))]
 
 
-def _places(text: str, numbers: Sequence[_Number], units: Collection[str]) -> Iterator[tuple[_Number, _Place]]:
-    """The numbers in one of ``units``, each with what stands around it."""
-    for position, number in enumerate(numbers):
-        if number.unit not in units:
-            continue
-        previous = numbers[position - 1].end if position else 0
-        stop = max((text.rfind(mark, 0, number.start) for mark in _STOPS), default=-1) + 1
+class Said(msgspec.Struct, frozen=True):
+    """One piece of running text with its numbers, each with what stands around it."""
+
+    block: Running
+    numbers: tuple[tuple[_Number, _Place], ...]
+
+
+def said_in(text: Sequence[Running]) -> tuple[Said, ...]:
+    """The numbers of a document's running text (running.paragraphs): what find_claims and find_fees look at."""
+    return tuple(Said(block, tuple(_places(block.text, _numbers(block.text)))) for block in text)
+
+
+def _places(text: str, numbers: Sequence[_Number]) -> Iterator[tuple[_Number, _Place]]:
+    previous = 0
+    for number in numbers:
+        stop = max(text.rfind(mark, previous, number.start) for mark in _STOPS) + 1
         start = max(previous, stop)
-        clause = max((text.rfind(mark, start, number.start) for mark in _CLAUSE), default=-1) + 1
-        ends = [end for end in (text.find(mark, number.end) for mark in "。!?") if end >= 0]
-        begins = max((text.rfind(mark, 0, number.start) for mark in "。!?"), default=-1) + 1
+        clause = max(text.rfind(mark, start, number.start) for mark in _CLAUSE) + 1
+        previous = number.end
         yield (
             number,
             _Place(
+                text=text,
+                start=number.start,
+                end=number.end,
                 before=text[start : number.start],
                 clause=text[max(clause, start) : number.start],
                 after=text[number.end : number.end + 24],
-                said_before=text[: number.start],
-                sentence=text[begins : min(ends, default=len(text))],
             ),
         )
 
 
-@cache
-def _patterns_by_unit() -> dict[str, tuple[ClaimPattern, ...]]:
+class _Ready(NamedTuple):
+    """A declared claim with its expressions compiled for a report year; None for what it does not ask."""
+
+    pattern: ClaimPattern
+    say: re.Pattern[str]
+    after: re.Pattern[str] | None
+    topic: re.Pattern[str] | None
+    veto: re.Pattern[str] | None
+    veto_sentence: re.Pattern[str] | None
+
+
+@lru_cache(maxsize=64)
+def _ready(year: int | None) -> dict[str, tuple[_Ready, ...]]:
     """The declared claims that a number in a unit may make, in declared order."""
     declared = load_claims()
-    found: dict[str, list[ClaimPattern]] = {}
+
+    def compiled(text: str) -> re.Pattern[str] | None:
+        return _compiled(text, year) if text else None
+
+    found: dict[str, list[_Ready]] = {}
     for pattern in declared.claims:
+        topic = declared.topics[pattern.topic] if pattern.topic else ""
+        ready = _Ready(
+            pattern,
+            _compiled(f"(?:{pattern.say})$", year),
+            compiled(pattern.after),
+            compiled(topic),
+            compiled(pattern.veto),
+            compiled(pattern.veto_sentence),
+        )
         for unit in dict.fromkeys(pattern.counters or declared.counters):
-            found.setdefault(unit, []).append(pattern)
+            found.setdefault(unit, []).append(ready)
     return {unit: tuple(patterns) for unit, patterns in found.items()}
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _compiled(pattern: str, year: int | None) -> re.Pattern[str]:
     """A declared expression with YEAR, YEAR-1 and YEAR+1 filled in; of an unknown year they match nothing."""
     for name, offset in (("YEAR-1", -1), (r"YEAR\+1", 1), ("YEAR", 0)):
@@ -116,21 +163,15 @@ def _compiled(pattern: str, year: int | None) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-@cache
-def _ending(pattern: str, year: int | None) -> re.Pattern[str]:
-    """The same for what must stand at the end of a text."""
-    return _compiled(f"(?:{pattern})$", year)
-
-
-def find_claims(text: Sequence[Running], editions_by_table: Mapping[str, str], year: int | None) -> tuple[Claim, ...]:
-    """Every claim of a document's running text (running.paragraphs), in reading order.
+def find_claims(text: Sequence[Said], editions_by_table: Mapping[str, str], year: int | None) -> tuple[Claim, ...]:
+    """Every claim of a document's running text, in reading order.
 
     ``editions_by_table``: as the tables were read; a table that was not read counts as of the year's edition, else the
     newest.
     """
     claims: dict[tuple[str, Decimal, str], Claim] = {}
-    for block in text:
-        for claim in [*_stated(block, editions_by_table, year), *_denied(block, editions_by_table, year)]:
+    for said in text:
+        for claim in [*_stated(said, editions_by_table, year), *_denied(said.block, editions_by_table, year)]:
             claims.setdefault((claim.cell, claim.value, claim.text), claim)
     return tuple(claims.values())
 
@@ -147,17 +188,18 @@ def _form(cell: str, editions_by_table: Mapping[str, str], year: int | None) -> 
     return load_form(edition)
 
 
-def _stated(block: Running, by_table: Mapping[str, str], year: int | None) -> Iterator[Claim]:
-    subject = ""
-    numbers = _numbers(block.text)
-    patterns = _patterns_by_unit()
-    for number, place in _places(block.text, numbers, patterns):
+def _stated(said: Said, by_table: Mapping[str, str], year: int | None) -> Iterator[Claim]:
+    block, subject = said.block, ""
+    patterns = _ready(year)
+    for number, place in said.numbers:
         best: ClaimPattern | None = None
         length = 0
-        for pattern in patterns[number.unit]:
-            matched = _matches(pattern, place, year)
-            if matched > length:
-                best, length = pattern, matched
+        before = place.before + "#"
+        for ready in patterns.get(number.unit, ()):
+            if (found := ready.say.search(before)) and _holds(ready, place, year):
+                explained = found.end() - found.start() + (4 if ready.after else 0)
+                if explained > length:
+                    best, length = ready.pattern, explained
         if best is None:
             continue
         if best.subject is not None:
@@ -185,28 +227,21 @@ def _expanded(edition: str, reading: tuple[str, ...]) -> tuple[str, ...] | None:
     return expand(load_form(edition), reading)
 
 
-def _matches(pattern: ClaimPattern, place: _Place, year: int | None) -> int:
-    """How many characters before the number the pattern explains, 0 where it does not fit."""
-    declared = load_claims()
-    said = _ending(pattern.say, year).search(place.before + "#")
-    if said is None:
-        return 0
-    if pattern.after and not _compiled(pattern.after, year).match(place.after):
-        return 0
-    if pattern.topic:
-        topic = _compiled(declared.topics[pattern.topic], year)
-        before = f"{place.clause}#" if pattern.near == "clause" else place.said_before
-        if topic.search(before + place.after[:14]) is None:
-            return 0
+def _holds(ready: _Ready, place: _Place, year: int | None) -> bool:
+    """Whether all else that a claim asks of what stands around its number is so."""
+    never = load_claims().never
+    if ready.after and not ready.after.match(place.after):
+        return False
+    if ready.topic:
+        before = f"{place.clause}#" if ready.pattern.near == "clause" else place.said_before
+        if ready.topic.search(before + place.after[:14]) is None:
+            return False
     own = place.clause + "#"
-    if pattern.veto and _compiled(pattern.veto, year).search(own):
-        return 0
-    if pattern.veto_sentence and _compiled(pattern.veto_sentence, year).search(_hashed(place.sentence)):
-        return 0
-    if _compiled(declared.never[0], year).search(own[-_NEAR:]) or _compiled(declared.never[1], year).search(own):
-        return 0
-    after = len(pattern.after) and 4
-    return said.end() - said.start() + after
+    if ready.veto and ready.veto.search(own):
+        return False
+    if ready.veto_sentence and ready.veto_sentence.search(_hashed(place.sentence)):
+        return False
+    return not (_compiled(never[0], year).search(own[-_NEAR:]) or _compiled(never[1], year).search(own))
 
 
 def _hashed(sentence: str) -> str:
@@ -271,15 +306,14 @@ def _denied(block: Running, by_table: Mapping[str, str], year: int | None) -> It
                 yield claim
 
 
-def find_fees(text: Sequence[Running], year: int | None) -> tuple[ReadCell, ...]:
+def find_fees(text: Sequence[Said], year: int | None) -> tuple[ReadCell, ...]:
     """The processing fees that the running text states, in the form's order; a cell stated in two ways is left out."""
     found: dict[str, list[tuple[Decimal, str, str]]] = {}
-    for block in text:
-        numbers = _numbers(block.text)
+    for said in text:
         for pattern in load_claims().fees:
-            nothing = _denied_fee(pattern, block, year) if pattern.zero else []
+            nothing = _denied_fee(pattern, said.block, year) if pattern.zero else []
             for cell in pattern.cells:
-                found.setdefault(cell, []).extend(nothing or _fee(pattern, cell, block, numbers, year))
+                found.setdefault(cell, []).extend(nothing if pattern.zero else _fee(pattern, cell, said, year))
     form = _form("processing_fees", {}, year)
     return tuple(
         ReadCell(cell=cell.id, value=stated[0][0], raw=stated[0][1], state="given", at=stated[0][2])
@@ -296,19 +330,14 @@ def _denied_fee(pattern: FeePattern, block: Running, year: int | None) -> list[t
     ]
 
 
-def _fee(
-    pattern: FeePattern, cell: str, block: Running, numbers: Sequence[_Number], year: int | None
-) -> Iterator[tuple[Decimal, str, str]]:
-    if not any(number.unit in pattern.counters for number in numbers):
-        return
+def _fee(pattern: FeePattern, cell: str, said: Said, year: int | None) -> Iterator[tuple[Decimal, str, str]]:
     unit = load_form(editions()[-1]).by_id[cell].unit
-    for number, place in _places(block.text, numbers, pattern.counters):
-        if number.vague:
-            continue
-        if not _ending(pattern.figure, year).search(place.before + "#"):
+    figure = _compiled(f"(?:{pattern.figure})$", year)
+    for number, place in said.numbers:
+        if number.vague or number.unit not in pattern.counters or not figure.search(place.before + "#"):
             continue
         if pattern.after and not _compiled(pattern.after, year).match(place.after):
             continue
         value = _in_unit(number.value, number.unit, unit)
         if fits(value):
-            yield value, block.said(number.start, number.end), block.address(number.start)
+            yield value, said.block.said(number.start, number.end), said.block.address(number.start)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from pipelines.ingest.claims import find_claims, find_fees
+from pipelines.ingest.claims import find_claims, find_fees, said_in
 from pipelines.ingest.declined import Declined
 from pipelines.ingest.document import Document
 from pipelines.ingest.identify import conclude, evidence
@@ -68,7 +68,7 @@ def read_document(document: Document, name: str, digest: str) -> ReadFile:
         cells, form, unknown = found.cells(), found.form, ()
         identity = conclude(said, earliest_of(form, found.certain))
         if not own:  # the guide in our workbook is no text of the reporter
-            text = paragraphs(lines)
+            text = said_in(paragraphs(lines))
             if FEES not in form and (fees := find_fees(text, identity.year)):
                 cells, form = (*cells, *fees), {**form, FEES: editions()[-1]}
             claims = find_claims(text, form, identity.year)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.ingest.claims import find_claims, find_fees
+from pipelines.ingest.claims import find_claims, find_fees, said_in
 from pipelines.ingest.document import Document, Paragraph
 from pipelines.ingest.lines import flatten
 from pipelines.ingest.running import paragraphs
@@ -21,7 +21,7 @@ def claims(*lines, year=2023, form=None):
     document = Document(
         format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1))
     )
-    return find_claims(paragraphs(flatten(document)), form or {}, year)
+    return find_claims(said_in(paragraphs(flatten(document))), form or {}, year)
 
 
 def stated(*lines, year=2023):
@@ -32,7 +32,7 @@ def fees(*lines, year=2023):
     document = Document(
         format="docx", items=tuple(Paragraph(text=line, at=f"第{n}段") for n, line in enumerate(lines, 1))
     )
-    return {cell.cell.rsplit(".", 1)[1]: cell.value for cell in find_fees(paragraphs(flatten(document)), year)}
+    return {cell.cell.rsplit(".", 1)[1]: cell.value for cell in find_fees(said_in(paragraphs(flatten(document))), year)}
 
 
 @pytest.mark.parametrize(
