@@ -73,12 +73,15 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
 
     def filled(self) -> dict[tuple[int, int], TextCell]:
         """Every covered position and the cell that covers it (a merged cell at each of its positions)."""
-        return {
-            (row, column): cell
-            for cell in self.cells
-            for row in range(cell.row, cell.row + cell.rows)
-            for column in range(cell.column, cell.column + cell.columns)
-        }
+        found: dict[tuple[int, int], TextCell] = {}
+        for cell in self.cells:
+            if cell.rows == 1 == cell.columns:
+                found[cell.row, cell.column] = cell
+                continue
+            for row in range(cell.row, cell.row + cell.rows):
+                for column in range(cell.column, cell.column + cell.columns):
+                    found[row, column] = cell
+        return found
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,11 +57,13 @@ class Spanned:
         self._open: dict[int, int] = {}  # column -> first row that is free again
         self._row = -1
         self._column = 0
+        self._line = f"{at} 第0行"
 
     def row(self) -> None:
         """Begin the next row."""
         self._row += 1
         self._column = 0
+        self._line = f"{self.at} 第{self._row + 1}行"
         self._budget.take(1, 1)
         if self._row >= MAX_ROWS:
             raise too_many(self._budget.name, self._row + 1, MAX_ROWS, "行", "rows")
@@ -72,9 +74,9 @@ class Spanned:
 
     def cell(self, text: str, rows: int = 1, columns: int = 1) -> None:
         """Add a cell to the current row. Raises Declined for spans beyond the bounds."""
-        while self._open.get(self._column, 0) > self._row:
-            self._column += 1
-        left = self._column
+        opened, row, left = self._open, self._row, self._column
+        while opened.get(left, 0) > row:
+            left += 1
         width = max(1, columns)
         if left + width > MAX_COLUMNS:
             raise decline(
@@ -86,22 +88,14 @@ class Spanned:
         # A span stops where an earlier cell from above already stands.
         clear = width
         if width > 1:
-            clear = next((n for n in range(1, width) if self._open.get(left + n, 0) > self._row), width)
+            clear = next((n for n in range(1, width) if opened.get(left + n, 0) > row), width)
         height = min(max(1, rows), MAX_ROWS)
         if height > 1:
             for column in range(left, left + clear):
-                self._open[column] = self._row + height
+                opened[column] = row + height
         self._column = left + clear
-        self._cells.append(
-            TextCell(
-                row=self._row,
-                column=left,
-                rows=height,
-                columns=clear,
-                text=text,
-                at=f"{self.at} 第{self._row + 1}行第{left + 1}列",
-            )
-        )
+        at = f"{self._line}第{left + 1}列"
+        self._cells.append(TextCell(row=row, column=left, rows=height, columns=clear, text=text, at=at))
 
     def done(self) -> tuple[TextCell, ...]:
         """The cells, spans cut at the last row. Raises Declined if they cover more than the budget."""

@@ -14,10 +14,10 @@ from lxml import etree
 
 from pipelines.ingest.declined import decline
 from pipelines.ingest.document import Document, Grid, Paragraph
-from pipelines.ingest.limits import MAX_COLUMNS
+from pipelines.ingest.limits import MAX_COLUMNS, MAX_DEPTH
 from pipelines.ingest.readers.container import Container, hostile
 from pipelines.ingest.readers.flow import Flow, is_data
-from pipelines.ingest.readers.xmlparts import attribute, local, parse
+from pipelines.ingest.readers.xmlparts import attribute, bare, parse
 
 _MAIN = re.compile(r"word/document\d*\.xml")
 # Wrappers that are transparent, and those whose content is not in the document as it now stands.
@@ -34,9 +34,12 @@ def read(data: bytes, name: str) -> Document:
     """Read a docx. Raises Declined: damaged, encrypted parts, nesting or spans beyond bounds, pictures without text."""
     container = Container(data, name)
     part = next(part for part in container.names if _MAIN.fullmatch(part))
-    root = parse(container.read(part), name)
-    body = next((child for child in root if local(child) == "body"), None)
-    reader = _Body(name)
+    content = container.read(part)
+    root = parse(content, name)
+    body = next((child for child in root if bare(child.tag) == "body"), None)
+    # In UTF-8 the name of the flag stands in the bytes, or it stands nowhere.
+    hides = b"vanish" in content or root.getroottree().docinfo.encoding != "UTF-8"
+    reader = _Body(name, hides)
     if body is not None:
         reader.blocks(body, 0)
     items = tuple(reader.flow.items)
@@ -59,13 +62,16 @@ def _on(properties: Properties, flag: str) -> bool:
 
 def _entries(properties: etree._Element) -> Properties:
     """The entries of an element's properties by name; of two of a name the first counts."""
-    return {local(found): found for found in reversed(properties)}
+    found: Properties = {}
+    for entry in properties:
+        found.setdefault(bare(entry.tag), entry)
+    return found
 
 
 def _properties(parent: etree._Element, properties: str) -> Properties:
     """The entries of an element's properties by name, {} where it has none."""
     for child in parent:
-        if local(child) == properties:
+        if bare(child.tag) == properties:
             return _entries(child)
     return {}
 
@@ -73,7 +79,7 @@ def _properties(parent: etree._Element, properties: str) -> Properties:
 def _children(parent: etree._Element, wanted: str) -> Iterator[etree._Element]:
     """Children of a kind, also inside content controls and tracked insertions."""
     for child in parent:
-        tag = local(child)
+        tag = bare(child.tag)
         if tag == wanted:
             yield child
         elif tag in _THROUGH:
@@ -90,7 +96,7 @@ class _Row(NamedTuple):
 def _row(element: etree._Element) -> _Row:
     found = _Row({}, [])
     for child in element:
-        tag = local(child)
+        tag = bare(child.tag)
         if tag == "tc":
             found.cells.append(child)
         elif tag == "trPr" and not found.properties:
@@ -109,14 +115,17 @@ class _Cell:
 
 
 class _Body:
-    def __init__(self, name: str) -> None:
+    """Walks a document. ``hides``: whether some run in it may be hidden."""
+
+    def __init__(self, name: str, hides: bool) -> None:
         self.name = name
+        self.hides = hides
         self.flow = Flow(name)
 
     def blocks(self, parent: etree._Element, depth: int) -> None:
         self.flow.depth(depth)
         for child in parent:
-            tag = local(child)
+            tag = bare(child.tag)
             if tag == "p":
                 boxes: list[etree._Element] = []
                 self.flow.paragraph(self.text(child, boxes, depth + 1))
@@ -135,13 +144,16 @@ class _Body:
 
     def pieces(self, parent: etree._Element, parts: list[str], boxes: list[etree._Element], depth: int) -> None:
         """The pieces of text of a paragraph or of what stands in it, in order."""
-        self.flow.depth(depth)
+        if depth > MAX_DEPTH:
+            self.flow.depth(depth)
         for child in parent:
-            tag = local(child)
-            if tag == "t":
-                parts.append(child.text or "")
-            elif tag == "r":
+            tag = bare(child.tag)
+            if tag == "r":
                 self.run(child, parts, boxes, depth + 1)
+            elif tag in _GONE:
+                continue
+            elif tag == "t":
+                parts.append(child.text or "")
             elif tag in ("br", "cr"):
                 parts.append("\n")
             elif tag in ("tab", "ptab"):
@@ -151,35 +163,36 @@ class _Body:
             elif tag == "txbxContent":
                 boxes.append(child)
             elif tag == "AlternateContent":  # the same content twice; the first choice is what Word shows
-                choice = next((option for option in child if local(option) in ("Choice", "Fallback")), None)
+                choice = next((option for option in child if bare(option.tag) in ("Choice", "Fallback")), None)
                 if choice is not None:
                     self.pieces(choice, parts, boxes, depth + 1)
-            elif tag not in _GONE:
+            else:
                 self.pieces(child, parts, boxes, depth + 1)
 
     def run(self, run: etree._Element, parts: list[str], boxes: list[etree._Element], depth: int) -> None:
         """The pieces of a run, unless it is hidden."""
         texts: list[str] = []
         for child in run:
-            tag = local(child)
+            tag = bare(child.tag)
             if tag == "t":
                 texts.append(child.text or "")
             elif tag != "rPr":
                 break
-            elif _on(_entries(child), "vanish"):
+            elif self.hides and _on(_entries(child), "vanish"):
                 return
         else:  # nothing but text, as in most runs
-            self.flow.depth(depth)
+            if depth > MAX_DEPTH:
+                self.flow.depth(depth)
             parts += texts
             return
-        if not _on(_properties(run, "rPr"), "vanish"):
+        if not (self.hides and _on(_properties(run, "rPr"), "vanish")):
             self.pieces(run, parts, boxes, depth)
 
     def cell_text(self, cell: etree._Element, boxes: list[etree._Element], depth: int) -> str:
         self.flow.depth(depth)
         lines: list[str] = []
         for child in cell:
-            tag = local(child)
+            tag = bare(child.tag)
             if tag == "p":
                 lines.append(self.text(child, boxes, depth + 1))
             elif tag == "tbl":  # too small to be data: its text belongs to this cell

@@ -41,19 +41,20 @@ def parse(part: bytes, name: str) -> etree._Element:
     return root
 
 
-def local(element: etree._Element) -> str:
-    """The name of an element without its namespace (transitional and strict office files differ in it alone)."""
-    return _bare(element.tag)
-
-
 @lru_cache(maxsize=2048)
-def _bare(tag: object) -> str:
+def bare(tag: object) -> str:
+    """A tag or attribute name without its namespace (transitional and strict office files differ in it alone)."""
     return str(tag).rpartition("}")[2]
+
+
+def local(element: etree._Element) -> str:
+    """The name of an element without its namespace."""
+    return bare(element.tag)
 
 
 def attribute(element: etree._Element, name: str) -> str:
     """The value of an attribute whatever its namespace, "" where it is absent."""
-    for key, value in element.attrib.items():
-        if _bare(key) == name:
+    for key, value in element.items():
+        if bare(key) == name:
             return str(value)
     return ""
