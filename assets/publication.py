@@ -12,7 +12,7 @@ import polars as pl
 
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import REASON, changes_view, findings_view, markdown
+from assets.views import PUBLISHABLE, REASON, changes_view, findings_view, markdown
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
@@ -81,7 +81,13 @@ def verdicts(
     broken = gate(partition.form, partition.rules, accepted_submissions)
     frame = gate_frame(reach_verdicts(findings_from(findings), broken))
     shown = {"title_zh": "检查", "passed": "通过", "reason_zh": "原因"}
-    return dg.MaterializeResult(value=frame, metadata={"检查 / checks": markdown(frame, shown)})
+    return dg.MaterializeResult(
+        value=frame,
+        metadata={
+            PUBLISHABLE: dg.MetadataValue.bool(bool(frame["passed"].all())),
+            "检查 / checks": markdown(frame, shown),
+        },
+    )
 
 
 @dg.asset(

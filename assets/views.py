@@ -16,6 +16,7 @@ from pipelines.publish.changes import Change
 
 MOST_ROWS = 50
 REASON = ("原因 / reason", "reason")  # why a check of the gate failed, Chinese and English
+PUBLISHABLE = "可以发布 / publishable"  # of the verdicts: whether every check of the gate passes; automation reads it
 
 
 def markdown(frame: pl.DataFrame, columns: dict[str, str]) -> dg.MetadataValue[Any]:
