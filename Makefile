@@ -7,6 +7,9 @@ REGION ?= 511725
 YEAR   ?= 2023
 VENV   := .venv
 BIN    := $(VENV)/bin
+CKAN   := .venv-ckan
+# Where PostgreSQL is installed, `make test` also pushes to a real CKAN; elsewhere those tests skip, and say so.
+POSTGRES := $(wildcard /usr/lib/postgresql/*/bin/postgres /opt/homebrew/opt/postgresql*/bin/postgres)
 # `make test ARGS="tests/schemas -x"` narrows a test run; an empty ARGS means the whole suite.
 ARGS   ?=
 
@@ -21,7 +24,7 @@ LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run ui setup-dev test check format soak mutation system lock clean
+.PHONY: help run ui setup-dev setup-ckan test check format soak mutation system lock clean
 
 help: ## list what can be done
 	@echo "Gongkai (公开): make TARGET"
@@ -37,7 +40,9 @@ ui: $(VENV)/.stamp-run ## open Dagster in the browser
 
 setup-dev: $(VENV)/.stamp-dev ## install what development and the tests need
 
-test: setup-dev ## every check, then every test, then a sample of mutants
+setup-ckan: $(CKAN)/.stamp ## install the CKAN that the tests push to, in an environment of its own
+
+test: setup-dev $(if $(POSTGRES),setup-ckan) ## every check, then every test, then a sample of mutants
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 --dist loadfile $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m tests.mutation)
@@ -66,9 +71,10 @@ system: ## Debian packages that some tests use (database, browser, office, fonts
 lock: setup-lock ## derive locks/ from pyproject.toml
 	$(COMPILE) -o locks/run.txt pyproject.toml locks/build.in
 	$(COMPILE) --extra dev --constraints locks/run.txt -o locks/dev.txt pyproject.toml locks/build.in
+	$(COMPILE) -o locks/ckan.txt locks/ckan.in
 
 clean: ## remove what make and the tools made (never data/ or out/)
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	rm -rf $(VENV) $(CKAN) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 	find schemas pipelines assets tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf __pycache__
 
@@ -89,6 +95,12 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-venv locks/dev.txt pyproject.toml
 	$(PIP) install --require-hashes -r locks/dev.txt
 	$(EDITABLE)
 	@touch $@ $(VENV)/.stamp-run
+
+# The lock is complete, so nothing is left to resolve (--no-deps): that makes it quick.
+$(CKAN)/.stamp: $(VENV)/.stamp-venv locks/ckan.txt
+	$(PYTHON) -m venv --clear $(CKAN)
+	$(CKAN)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r locks/ckan.txt
+	@touch $@
 
 # (--no-strip-extras above: pip accepts a hashed lock only if an extra it meets is pinned with that extra.)
 # The lock tool alone, at the version locked before: a lock that cannot be installed can still be mended.
