@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets import aggregation, dissemination, feedback, intake, publication, validation
+from assets import aggregation, dissemination, feedback, intake, publication, rollup, validation
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.resources import Workspace
 from assets.withdrawal import withdraw_published
@@ -19,7 +19,7 @@ tables = tables_path(settings.data)
 
 annual_report = dg.define_asset_job(
     "annual_report",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(rollup.GROUP),
     description="从收件箱到发布和回执：一个地区、一个报告年度。 / From the inbox to release, receipts and board.",
 )
 check_only = dg.define_asset_job(
@@ -33,9 +33,15 @@ publish = dg.define_asset_job(
     description="核查并发布，不做回执。 / Check and publish, without receipts.",
 )
 
+roll_up = dg.define_asset_job(
+    "roll_up",
+    selection=dg.AssetSelection.groups(rollup.GROUP),
+    description="已发布的各地区数据逐级汇总并发布：一个报告年度。 / Add up what is released, and release it: one year.",
+)
+
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination]),
-    jobs=[annual_report, check_only, publish, withdraw_published],
+    assets=dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination, rollup]),
+    jobs=[annual_report, check_only, publish, roll_up, withdraw_published],
     resources={
         "workspace": Workspace(
             data=settings.data,

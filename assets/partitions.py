@@ -21,10 +21,11 @@ def _years() -> list[str]:
     return [str(year) for year in range(first, LAST_YEAR + 1)]
 
 
+YEARS = dg.StaticPartitionsDefinition(_years())  # of what looks over all regions
 REGION_YEARS = dg.MultiPartitionsDefinition(
     {
         "region": dg.StaticPartitionsDefinition(list(region_codes(Path(load_settings().regions)))),
-        "year": dg.StaticPartitionsDefinition(_years()),
+        "year": YEARS,
     }
 )
 

@@ -24,7 +24,8 @@ import msgspec
 from schemas.declaration import DeclarationError, line_of, read_toml
 from schemas.findings import load_kinds
 from schemas.form import Form, edition_for, load_form
-from schemas.region import Body, Decisions, Region, RegionSettings, Supplement
+from schemas.region import LEVEL_DIGITS, Body, Decisions, Region, RegionSettings, Supplement
+from schemas.rollup import KnownRegion
 from schemas.rules import load_rules
 
 T = TypeVar("T")
@@ -164,6 +165,23 @@ def region_codes(root: Path) -> tuple[str, ...]:
     )
 
 
+def _check_level(file: str, text: str, settings: RegionSettings) -> None:
+    """The level fits the digits of the code, and only a region with others below it can include them."""
+    digits = LEVEL_DIGITS[settings.level]
+    if len(settings.code) != digits:
+        problem = (
+            f"level 是“{settings.level}”，代码应为 {digits} 位，现为“{settings.code}”。"
+            f"level is {settings.level!r}, so the code has {digits} digits; it is {settings.code!r}"
+        )
+        raise DeclarationError(file, line_of(text, "$.level"), problem)
+    if settings.totals == "includes_lower" and digits == max(LEVEL_DIGITS.values()):
+        problem = (
+            "totals 是“includes_lower”，但县、区下面没有别的地区；请写 own 或删去。"
+            'totals is "includes_lower", but no region lies below a county or district; write "own" or leave it out'
+        )
+        raise DeclarationError(file, line_of(text, "$.totals"), problem)
+
+
 def load_region(root: Path, code: str) -> Region:
     """The region ``code`` (GB/T 2260) below ``root``. Raises DeclarationError naming file and line."""
     if not _REGION_CODE.fullmatch(code) or not (root / code / "region.toml").is_file():
@@ -178,6 +196,7 @@ def load_region(root: Path, code: str) -> Region:
             f"code 是“{settings.code}”，与文件夹“{code}”不符。code is {settings.code!r}, but the folder is {code!r}"
         )
         raise DeclarationError(file, line_of(text, "$.code"), problem)
+    _check_level(_name(root, folder / "region.toml"), text, settings)
     bodies = _bodies(root, folder / "bodies.csv", code)
     if settings.office_body not in {body.code for body in bodies}:
         file = _name(root, folder / "region.toml")
@@ -201,6 +220,28 @@ def load_region(root: Path, code: str) -> Region:
                 raise DeclarationError(file, line_of(text, f"$.indicators[{position}].id"), problem)
             seen.add(indicator.id)
     return Region(settings=settings, bodies=bodies, supplement=supplement)
+
+
+def known_regions(root: Path, year: int) -> tuple[KnownRegion, ...]:
+    """Every region below ``root`` that has bodies to report for the year, by code. Raises DeclarationError."""
+    found = []
+    for code in region_codes(root):
+        region = load_region(root, code)
+        settings = region.settings
+        if region.roster(year):
+            found.append(
+                KnownRegion(
+                    code=code,
+                    level=settings.level,
+                    name_zh=settings.name_zh,
+                    name_en=settings.name_en,
+                    city_zh=settings.city_zh,
+                    province_zh=settings.province_zh,
+                    totals=settings.totals,
+                    synthetic=settings.synthetic,
+                )
+            )
+    return tuple(found)
 
 
 def _form(file: str, year: int) -> Form:

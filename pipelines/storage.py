@@ -21,6 +21,7 @@ from pathlib import Path
 from upath import UPath
 
 Place = str | os.PathLike[str] | UPath
+ROLLUP = "rollup"  # stands where a region's code stands: the roll-up's releases are in ``OUT/rollup/<year>/releases``
 PARTIAL = ".partial"  # the end of a temporary file's name; such a file means nothing and may be removed
 _PART = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
 
@@ -78,6 +79,11 @@ def tables_path(data: Place) -> UPath:
 def table_path(data: Place, asset: str, region: str, year: int) -> UPath:
     """The stored table of an asset for a region and year: ``DATA/tables/<asset>/<region>/<year>.parquet``."""
     return tables_path(data) / asset / _part(region) / f"{year}.parquet"
+
+
+def rollup_part_path(data: Place, year: int, part: str) -> UPath:
+    """A province's part of the roll-up as kept between runs: ``DATA/tables/rollup_parts/<year>/<part>.msgpack``."""
+    return tables_path(data) / "rollup_parts" / str(year) / f"{_part(part)}.msgpack"
 
 
 def board_path(data: Place, region: str, year: int) -> UPath:

@@ -20,7 +20,8 @@ import msgspec
 
 from schemas.form import Form, Kind
 from schemas.frames import VALUES
-from schemas.region import Body, IndicatorDeclaration, Region
+from schemas.region import Body, IndicatorDeclaration, Region, RegionSettings
+from schemas.rollup import KIND, PLACE_LEVELS, Outcome
 from schemas.tables import Field, FieldType, Tables, TableSchema, load_tables
 
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -41,6 +42,9 @@ TABLE_VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("bodies", "kind"): get_args(get_type_hints(Body)["kind"]),
     ("form_cells", "kind"): get_args(Kind),
     ("indicators", "add_up"): get_args(get_type_hints(IndicatorDeclaration)["add_up"]),
+    ("rollup_regions", "totals"): get_args(get_type_hints(RegionSettings)["totals"]),
+    ("rollup_regions", "outcome"): get_args(Outcome),
+    ("rollup_places", "level"): tuple(PLACE_LEVELS.values()),
 }
 CSV_DIALECT: dict[str, Any] = {
     "header": True,
@@ -292,6 +296,11 @@ def _twin_problems(resources: Mapping[str, Descriptor]) -> Iterator[str]:
 
 def _declared_problems(descriptor: Descriptor, resources: Mapping[str, Descriptor], tables: Tables) -> Iterator[str]:
     """Whether the descriptor says what this schema version declares: a constraint taken out is a broken promise."""
+    if KIND in descriptor:
+        from schemas.rollup_descriptor import rollup_problems  # it builds on this module
+
+        yield from rollup_problems(descriptor, resources)
+        return
     if descriptor.get("version") != tables.schema_version:
         return
     for table in tables.released:

@@ -12,6 +12,9 @@ from typing import Literal
 
 import msgspec
 
+# How many digits of GB/T 2260 a region of each level has.
+LEVEL_DIGITS = {"county": 6, "district": 6, "city": 4, "province": 2}
+
 
 class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Strict base: unknown keys are refused."""
@@ -36,7 +39,11 @@ class Contact(_Model, frozen=True):
 
 
 class RegionSettings(_Model, frozen=True):
-    """``regions/<region>/region.toml``. ``code`` is GB/T 2260; deadlines are month and day of the following year."""
+    """``regions/<region>/region.toml``. ``code`` is GB/T 2260; deadlines are month and day of the following year.
+
+    ``totals`` matters for a city or a province: ``own`` (its own departments, to be added to the regions below it) or
+    ``includes_lower`` (its totals already hold the regions below it, which are then not added again).
+    """
 
     code: str
     name_zh: str
@@ -48,6 +55,7 @@ class RegionSettings(_Model, frozen=True):
     rule_making_power: bool
     licence: Licence
     publisher: Contact
+    totals: Literal["own", "includes_lower"] = "own"
     body_deadline: str = "01-31"
     report_deadline: str = "03-31"
     synthetic: bool = False

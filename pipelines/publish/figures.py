@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 
 from pipelines.publish.arrow import TYPES
 from pipelines.publish.checks import Release
+from pipelines.publish.rollup_checks import check_rollup
 from schemas.findings import Finding, domain_finding, make_finding, rule_finding
 from schemas.form import load_form
+from schemas.rollup import KIND
 from schemas.rules import domain_problem, load_rules
 from schemas.tables import load_tables
 
@@ -61,6 +63,8 @@ def _missing(release: Release) -> list[str]:
 
 def check_figures(release: Release) -> tuple[Finding, ...]:
     """Coverage, totals and rules; a figures_not_checked where the tables do not allow it, never a silent pass."""
+    if KIND in release.descriptor:
+        return check_rollup(release)
     lacking = _missing(release)
     if lacking:
         words = {"missing": ", ".join(lacking), "version": release.descriptor.get("version")}

@@ -23,7 +23,9 @@ from upath import UPath
 from pipelines.publish.changes import Change, changed_cells
 from pipelines.publish.history import History, Latest, encode, read_history, read_latest
 from pipelines.publish.package import SIGNATURE, SUMS, PackageError, read_sums
+from pipelines.publish.rollup_changes import rollup_changes
 from pipelines.storage import (
+    ROLLUP,
     Place,
     history_path,
     latest_path,
@@ -230,7 +232,7 @@ def _changes(out: Place, region: str, year: int, before: str, files: Mapping[str
     folder = releases_path(out, region, year) / before
     try:
         previous = release_files(folder)
-        return changed_cells(previous, files)
+        return rollup_changes(previous, files) if region == ROLLUP else changed_cells(previous, files)
     except (OSError, PackageError, ValueError, KeyError):
         raise ReleaseDamagedError(
             f"上一个版本“{folder}”缺失或损坏，说不出有哪些变化。请从备份恢复，或用 withdraw 撤回后再运行。"
