@@ -41,17 +41,18 @@ def survey(grid: Grid) -> Geometry:
     filled = grid.filled()
     heads: list[Head] = []
     for cell in grid.cells:
-        if not cell.text.strip() or cell.number or len(cell.text) > 200:
-            continue
         text, last = cell.text, cell
+        if not text or cell.number or len(text) > 200 or not text.strip():
+            continue
         for _ in range(MOST_PARTS):
             found = meanings_of(text)
             if found:
                 row, column = last.row + last.rows - 1, max(cell.column, last.column)
                 columns = min(cell.columns, last.columns)
                 heads += [Head(meaning, row, column, columns) for meaning in found if meaning.kind in ("column", "row")]
+                break
             below = filled.get((last.row + last.rows, cell.column))
-            if found or below is None or below.column != cell.column or not below.text.strip() or below.number:
+            if below is None or below.column != cell.column or not below.text.strip() or below.number:
                 break
             if slot_kind(below.text) == "value":
                 break
@@ -61,6 +62,11 @@ def survey(grid: Grid) -> Geometry:
         if head.meaning.kind == "column":
             by_block.setdefault((head.meaning.edition, head.meaning.table, head.meaning.block), []).append(head)
     return Geometry(filled, tuple(heads), {key: tuple(found) for key, found in by_block.items()})
+
+
+def heads_above(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) -> int:
+    """How many heads of a row's block lie above grid row ``at``: rows with as many have them all in common."""
+    return sum(head.row < at for head in geometry.columns.get((plan.edition, plan.table, row.block), ()))
 
 
 def columns_below(geometry: Geometry, plan: TablePlan, row: RowPlan, at: int) -> tuple[int, ...] | None:

@@ -18,7 +18,7 @@ import msgspec
 from pipelines.ingest.align import align
 from pipelines.ingest.detached import restored
 from pipelines.ingest.document import Document, Grid
-from pipelines.ingest.geometry import Geometry, columns_below, columns_beside, slots_at, survey
+from pipelines.ingest.geometry import Geometry, columns_below, columns_beside, heads_above, slots_at, survey
 from pipelines.ingest.labels import only_in, table_named
 from pipelines.ingest.lines import Line, Slot, grids_of, stream
 from pipelines.ingest.normalise import read_value
@@ -347,16 +347,19 @@ def _drawn(
     block in that grid: then none of them count."""
     found: dict[int, tuple[Slot | None, ...]] = {}
     refuted: set[tuple[int, str]] = set()
+    known: dict[tuple[int, str, tuple[str, ...], int], tuple[int, ...] | None] = {}
     for n, position in placed.items():
         record, row = cut.records[n], rows[position]
         if record.grid < 0:
             continue
         geometry = desk.geometry(record.grid)
-        columns = (
-            columns_beside(geometry, plan, record.line)
-            if plan.beside and len(rows) == 1
-            else columns_below(geometry, plan, row, record.line)
-        )
+        if plan.beside and len(rows) == 1:
+            columns = columns_beside(geometry, plan, record.line)
+        else:
+            key = (record.grid, row.block, row.columns, heads_above(geometry, plan, row, record.line))
+            if key not in known:
+                known[key] = columns_below(geometry, plan, row, record.line)
+            columns = known[key]
         if columns is None:
             continue
         slots = slots_at(geometry, columns, record.line)

@@ -5,6 +5,7 @@ Belongs here: row plans derived from the form. Does not belong here: any text of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import msgspec
@@ -37,37 +38,31 @@ class RowPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TablePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One table of an edition: its rows in order. ``beside``: the form prints the rows beside one another."""
+    """One table of an edition: its rows in order. ``beside``: the form prints the rows beside one another.
+
+    ``joined``: all rows as one line of figures, as a table that stands side by side prints them. ``size``: how many
+    cells the table has. ``positions``: where each row stands among the rows.
+    """
 
     edition: str
     table: str
     rows: tuple[RowPlan, ...]
     beside: bool
+    joined: RowPlan
+    size: int
+    positions: dict[str, int]
 
-    @property
-    def joined(self) -> RowPlan:
-        """All rows as one line of figures, as a table that stands side by side prints them."""
-        return RowPlan(
-            id="",
-            block=self.rows[0].block,
-            label="",
-            columns=tuple(f"{row.id}.{column}" for row in self.rows for column in row.columns),
-            cells=tuple(cell for row in self.rows for cell in row.cells),
-            kinds=tuple(kind for row in self.rows for kind in row.kinds),
-            units=tuple(unit for row in self.rows for unit in row.units),
-        )
 
-    @property
-    def size(self) -> int:
-        """How many cells the table has."""
-        return sum(row.width for row in self.rows)
-
-    def position(self, row: str) -> int:
-        """The row's position. Raises KeyError."""
-        for position, plan in enumerate(self.rows):
-            if plan.id == row:
-                return position
-        raise KeyError(row)
+def _joined(rows: Sequence[RowPlan]) -> RowPlan:
+    return RowPlan(
+        id="",
+        block=rows[0].block,
+        label="",
+        columns=tuple(f"{row.id}.{column}" for row in rows for column in row.columns),
+        cells=tuple(cell for row in rows for cell in row.cells),
+        kinds=tuple(kind for row in rows for kind in row.kinds),
+        units=tuple(unit for row in rows for unit in row.units),
+    )
 
 
 @cache
@@ -103,5 +98,11 @@ def _plan(form: Form, identifier: str) -> TablePlan:
                 )
             )
     return TablePlan(
-        edition=form.edition, table=identifier, rows=tuple(rows), beside=table.arrangement == "side_by_side"
+        edition=form.edition,
+        table=identifier,
+        rows=tuple(rows),
+        beside=table.arrangement == "side_by_side",
+        joined=_joined(rows),
+        size=sum(row.width for row in rows),
+        positions={row.id: position for position, row in enumerate(rows)},
     )

@@ -72,7 +72,7 @@ class _Cutter:
     def row_of(self, text: str) -> int | None:
         """The row that a text names in this table."""
         row = row_named(text, self.plan.edition, self.plan.table)
-        return self.plan.position(row) if row else None
+        return self.plan.positions[row] if row else None
 
     def alone(self, row: int | None, text: str) -> int | None:
         """``row`` for a label without figures; None if the same text heads a column (其他, 总计) and may mean that."""
@@ -104,7 +104,7 @@ class _Cutter:
             if meaning.table != self.plan.table or meaning.edition != self.plan.edition:
                 continue
             if meaning.kind == "row":
-                return self.plan.position(meaning.id)
+                return self.plan.positions[meaning.id]
             if meaning.kind == "row_group":
                 return next(n for n, row in enumerate(self.plan.rows) if meaning.id in row.groups)
             if meaning.kind == "head":

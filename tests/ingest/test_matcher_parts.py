@@ -102,7 +102,7 @@ def test_plans_hold_every_cell_of_the_form_once_in_order(edition: str) -> None:
     for plan in PLANS.values():
         assert plan.size == sum(len(row.cells) for row in plan.rows)
         for position, row in enumerate(plan.rows):
-            assert plan.position(row.id) == position
+            assert plan.positions[row.id] == position
             assert row.width == len(row.columns) == len(row.kinds) == len(row.units)
 
 
@@ -115,7 +115,7 @@ def test_a_plan_knows_totals_groups_and_arrangement() -> None:
     assert REQUESTS.rows[0].groups == ()
     assert len(next(row for row in REQUESTS.rows if row.id == "refused_state_secret").groups) == 2
     with pytest.raises(KeyError):
-        REQUESTS.position("absent")
+        REQUESTS.positions["absent"]
 
 
 def test_rows_beside_one_another_join_to_one_line() -> None:

@@ -25,9 +25,6 @@ class SheetCell(msgspec.Struct, frozen=True):
     formula: bool = False
 
 
-_EMPTY = SheetCell("")
-
-
 def column_name(column: int) -> str:
     """0 -> A, 25 -> Z, 26 -> AA."""
     name = ""
@@ -51,6 +48,8 @@ def value_cell(value: object) -> SheetCell | None:
     """What a spreadsheet library gives for a cell; None for an empty one. Dates and times stay text."""
     if value is None or value == "":
         return None
+    if isinstance(value, str):
+        return SheetCell(value)
     if isinstance(value, bool):
         return SheetCell("TRUE" if value else "FALSE")
     if isinstance(value, (int, float)):
@@ -87,29 +86,33 @@ def sheet_grid(
         if height < 1 or width < 1 or (row, column) in covered or (row, column) in anchors:
             continue
         inside = {(r, c) for r in range(row, row + height) for c in range(column, column + width)}
-        if inside & covered or inside & anchors.keys():
+        if not inside.isdisjoint(covered) or not inside.isdisjoint(anchors):
             continue  # overlapping merged cells: the first one stands
         anchors[row, column] = (height, width)
         covered |= inside - {(row, column)}
-    names = [(column, f"{title}!{column_name(column)}") for column in range(left, right + 1)]
+    names = [(column, column - left, f"{title}!{column_name(column)}") for column in range(left, right + 1)]
     made: list[TextCell] = []
     for row in range(top, bottom + 1):
-        for column, name in names:
+        shown, y = str(row + 1), row - top
+        for column, x, name in names:
             place = (row, column)
             if place in covered:
                 continue
-            cell = cells.get(place, _EMPTY)
             height, width = anchors.get(place, (1, 1))
+            cell = cells.get(place)
+            if cell is None:
+                made.append(TextCell(row=y, column=x, rows=height, columns=width, text="", at=name + shown))
+                continue
             made.append(
                 TextCell(
-                    row=row - top,
-                    column=column - left,
+                    row=y,
+                    column=x,
                     rows=height,
                     columns=width,
                     text=cell.text,
                     number=cell.number,
                     formula=cell.formula,
-                    at=f"{name}{row + 1}",
+                    at=name + shown,
                 )
             )
     return Grid(cells=tuple(made), at=title, title=title)
