@@ -75,6 +75,14 @@ def main() -> None:
 def _settings(data: str | None = None, out: str | None = None) -> Settings:
     """The settings, with options put into the environment so that every part of the process sees the same."""
     settings = load_settings(data=data, out=out)
+    for where in (settings.data, settings.out):
+        if "://" in where:
+            from pipelines.faults import PlaceError, usable
+
+            try:
+                usable(where)
+            except PlaceError as error:
+                raise click.ClickException(str(error)) from None
     os.environ["GONGKAI_DATA"], os.environ["GONGKAI_OUT"] = settings.data, settings.out
     os.environ["GONGKAI_REGIONS"] = settings.regions
     return settings
@@ -412,10 +420,11 @@ def rules(edition: str, form: str) -> None:
 def sample(data: str | None, if_absent: bool) -> None:
     """生成渠县 2022、2023 年度的示例报表（虚构数据）。Make the synthetic returns of the sample county."""
     from pipelines.sample.inbox import write_sample
+    from pipelines.storage import inbox_path
 
     settings = _settings(data)
     written = write_sample(settings.data, _region(settings, "511725"), if_absent=if_absent)
-    where = Path(settings.data) / "inbox" / "511725"
+    where = inbox_path(settings.data, "511725", 2023).parent
     said = f"已生成 {len(written)} 个示例文件" if written else "示例文件已在"
     click.echo(f"{said}：{where}（虚构数据）。 {len(written)} synthetic files written.")
 
@@ -530,21 +539,22 @@ def trace(release: str, cell: str) -> None:
 def portal(host: str, port: int, out: str | None) -> None:
     """在本机打开开放数据门户。Serve the published portal site on this machine."""
     from pipelines.publish.serve import make_server
-    from pipelines.storage import local, portal_path
+    from pipelines.storage import brought, portal_path
 
-    folder = local(portal_path(_settings(out=out).out))
-    if folder is None or not (folder / "index.html").is_file():
+    site = portal_path(_settings(out=out).out)
+    if not (site / "index.html").is_file():
         fail(
-            f"“{folder}”里还没有门户网站，请先运行 gongkai run。",
-            f"There is no portal at {str(folder)!r} yet; run gongkai run first.",
+            f"“{site}”里还没有门户网站，请先运行 gongkai run。",
+            f"There is no portal at {str(site)!r} yet; run gongkai run first.",
         )
-    try:
-        server = make_server(folder, host, port)
-    except OSError as error:
-        fail(f"端口 {port} 不能用，请换一个。", f"Port {port} cannot be used ({error.strerror}); choose another.")
-    click.echo(f"http://{host}:{server.server_address[1]}/  （按 Ctrl+C 结束 / stop with Ctrl+C）")
-    with server, contextlib.suppress(KeyboardInterrupt):
-        server.serve_forever()
+    with brought(site) as folder:
+        try:
+            server = make_server(folder, host, port)
+        except OSError as error:
+            fail(f"端口 {port} 不能用，请换一个。", f"Port {port} cannot be used ({error.strerror}); choose another.")
+        click.echo(f"http://{host}:{server.server_address[1]}/  （按 Ctrl+C 结束 / stop with Ctrl+C）")
+        with server, contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @main.command("settings", epilog=_examples("gongkai settings", "gongkai settings --format json"))

@@ -18,6 +18,7 @@ import polars as pl
 
 from assets.partitions import partition_key
 from assets.views import REASON
+from pipelines.faults import explained
 from pipelines.storage import local, place, table_path
 
 DAGSTER_YAML = "# 本机实例的设置。 Settings of this local instance.\ntelemetry:\n  enabled: false\n"
@@ -129,7 +130,8 @@ def _outcome(result: dg.ExecuteInProcessResult, data: str, region: str, year: in
             error = event.step_failure_data.error
             cause = error.cause if error and error.cause else error
             text = cause.message.strip() if cause else ""
-            faults.append((event.step_key or "", text, text))
+            words = explained(cause.cls_name or "", text) if cause else None
+            faults.append((event.step_key or "", *(words or (text, text))))
         return Outcome(status="failed", reasons=tuple(faults))
     made = [event for event in result.get_asset_materialization_events() if event.node_name == "release"]
     if not made:

@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ from upath import UPath
 Place = str | os.PathLike[str] | UPath
 ROLLUP = "rollup"  # stands where a region's code stands: the roll-up's releases are in ``OUT/rollup/<year>/releases``
 PARTIAL = ".partial"  # the end of a temporary file's name; such a file means nothing and may be removed
+# Storage without folders, where making one could make a bucket of a mistyped name.
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
 _PART = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
 
 
@@ -153,7 +156,8 @@ def write_atomic(path: Place, data: bytes) -> None:
     target = local(path)
     if target is None:
         remote = place(path)
-        remote.parent.mkdir(parents=True, exist_ok=True)
+        if remote.protocol not in OBJECT_STORES:
+            remote.parent.mkdir(parents=True, exist_ok=True)
         remote.write_bytes(data)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,6 +170,23 @@ def write_atomic(path: Place, data: bytes) -> None:
             partial.unlink()
         raise
     sync_folder(target.parent)
+
+
+@contextmanager
+def brought(folder: Place) -> Iterator[Path]:
+    """A folder as a local one: itself, or for the time being a copy of what lies on other storage. Raises OSError."""
+    here = local(folder)
+    if here is not None:
+        yield here
+        return
+    remote = place(folder)
+    with tempfile.TemporaryDirectory(prefix="gongkai-") as copy:
+        for path in remote.rglob("*"):
+            if path.is_file():
+                target = Path(copy) / path.path[len(remote.path) :].lstrip("/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+        yield Path(copy)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 from upath import UPath
 
+from pipelines.faults import PlaceError, usable
 from pipelines.publish.history import Event, History, Latest
 from pipelines.publish.package import SIGNATURE, SUMS, PackageError, read_sums
 from pipelines.storage import Place, local, place, sha256
@@ -137,6 +138,10 @@ def _reader(where: Place) -> _Reader:
     text = str(where)
     if text.startswith(("http://", "https://")):
         return _Web(text)
+    try:
+        usable(where)
+    except PlaceError as error:
+        raise SourceError(text, error.chinese.rstrip("。"), error.english.rstrip(".")) from None
     root = place(where)
     if not root.exists():
         raise SourceError(text, "路径不存在", "there is no such path")
