@@ -143,7 +143,8 @@ def place(run: Run, row: RowPlan, patterns: Patterns, borrowed: Patterns) -> tup
         sure = start is not None and start == patterns.from_end(run, row.width)
         return windows.get(start) if sure and start is not None else None
     own = patterns.at(run, row.width)
-    told = own or [start for start in (borrowed.behind,) if start is not None]
+    # All rows joined on one line have no label before them that other tables could tell the distance from.
+    told = own or [start for start in (borrowed.behind,) if start is not None and row.id]
     if told:
         chosen = windows.get(told[0]) if told[0] is not None and len(set(told)) == 1 else None
         if chosen is not None and told[0] is not None and patterns.refutes(run, told[0]):

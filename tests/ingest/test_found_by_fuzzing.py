@@ -119,3 +119,15 @@ def test_one_short_row_does_not_hide_where_the_others_begin():
     assert not [cell for cell in read.cells if cell.cell.startswith("requests.carried_in.")]
     assert "requests.received.total" in {cell.cell for cell in read.cells}
     assert any("requests.carried_in.total" in finding.cells for finding in read.problems)
+
+
+def test_a_line_below_its_heads_is_not_moved_by_an_empty_cell_of_theirs():
+    """Where a page break parts them, the empty end of the heads and the line of figures read like one line."""
+    names = ("blank somewhere", "separators", "heads on two rows", "traditional", "new page")
+    made = paper("many 3748", names)
+    read = read_bytes(as_pipes(made), "x.txt")
+    assert {cell.cell: (cell.value, made.truth[cell.cell]) for cell in read.cells} == {
+        cell.cell: (made.truth[cell.cell],) * 2 for cell in read.cells
+    }
+    unread = {cell for finding in read.problems for cell in finding.cells}
+    assert {cell for cell in made.truth if cell.startswith("disputes.")} <= unread
