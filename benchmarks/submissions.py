@@ -6,6 +6,7 @@ belong here: measuring (validate.py). No cell is named: what is a part, a total 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,15 +62,28 @@ def _balance(rule: Rule, figures: Figures) -> None:
     figures[came.key] = handled - figures[carried.key]
 
 
-def valid(form: Form, rules: RuleSet, draw: np.random.Generator, count: int) -> Figures:
+def _figure(draw: np.random.Generator, count: int) -> np.ndarray:
+    """One figure of each return: mostly 0, else small."""
+    drawn = draw.geometric(0.12, count).astype(np.int64)
+    return np.where(draw.random(count) < ZEROS, 0, drawn)
+
+
+def valid(
+    form: Form,
+    rules: RuleSet,
+    draw: np.random.Generator,
+    count: int,
+    figure: Callable[[np.random.Generator, int], np.ndarray] = _figure,
+) -> Figures:
     """Figures of ``count`` returns by column of the wide frame, obeying every rule; money in hundredths.
+
+    ``figure`` draws one figure of each return; totals, balances and what conditions call for follow from the rules.
 
     Raises ValueError where a rule does not hold afterwards: the generator would not fit the form.
     """
     figures: Figures = {}
     for name in [cell.id for cell in form.cells] + [key for key in wide_types(form, rules) if "@" in key]:
-        drawn = draw.geometric(0.12, count).astype(np.int64)
-        figures[name] = np.where(draw.random(count) < ZEROS, 0, drawn)
+        figures[name] = figure(draw, count)
     rows = [rule for rule in rules.rules if rule.family == "row_total"]
     conditions = {rule.when.cell for rule in rules.rules if rule.when and rule.when.state == "positive"}
     for rule in rows:  # what calls for something elsewhere is not drawn; its parts neither
