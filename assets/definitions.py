@@ -8,8 +8,12 @@ from __future__ import annotations
 import dagster as dg
 
 from assets import aggregation, dissemination, feedback, intake, publication, rollup, validation
+from assets.automation import automated, publication_sensor
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
+from assets.notify import gate_stopped, run_failed
 from assets.resources import Workspace
+from assets.schedules import deadline_job, deadline_schedule
+from assets.sensors import make_sensors
 from assets.withdrawal import withdraw_published
 from pipelines.settings import load_settings
 from pipelines.storage import tables_path
@@ -40,8 +44,13 @@ roll_up = dg.define_asset_job(
 )
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination, rollup]),
-    jobs=[annual_report, check_only, publish, roll_up, withdraw_published],
+    assets=automated(
+        dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination, rollup]),
+        without=() if settings.ckan_url else ("portal_push",),
+    ),
+    jobs=[annual_report, check_only, publish, roll_up, withdraw_published, deadline_job],
+    sensors=[*make_sensors(), publication_sensor(), gate_stopped, run_failed],
+    schedules=[deadline_schedule],
     resources={
         "workspace": Workspace(
             data=settings.data,
