@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets import aggregation, dissemination, feedback, intake, publication, rollup, validation
+from assets import aggregation, dissemination, feedback, intake, portal_push, publication, rollup, validation
 from assets.automation import automated, publication_sensor
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.notify import gate_stopped, run_failed
@@ -45,10 +45,12 @@ roll_up = dg.define_asset_job(
 
 defs = dg.Definitions(
     assets=automated(
-        dg.load_assets_from_modules([intake, validation, aggregation, feedback, publication, dissemination, rollup]),
+        dg.load_assets_from_modules(
+            [intake, validation, aggregation, feedback, publication, dissemination, portal_push, rollup]
+        ),
         without=() if settings.ckan_url else ("portal_push",),
     ),
-    jobs=[annual_report, check_only, publish, roll_up, withdraw_published, deadline_job],
+    jobs=[annual_report, check_only, publish, portal_push.push, roll_up, withdraw_published, deadline_job],
     sensors=[*make_sensors(), publication_sensor(), gate_stopped, run_failed],
     schedules=[deadline_schedule],
     resources={

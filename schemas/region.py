@@ -43,6 +43,8 @@ class RegionSettings(_Model, frozen=True):
 
     ``totals`` matters for a city or a province: ``own`` (its own departments, to be added to the regions below it) or
     ``includes_lower`` (its totals already hold the regions below it, which are then not added again).
+    ``ckan_organisation``: the name, in addresses, of the organisation on a CKAN portal that the region's releases are
+    pushed for; "": they are not.
     """
 
     code: str
@@ -61,6 +63,7 @@ class RegionSettings(_Model, frozen=True):
     synthetic: bool = False
     synthetic_note_zh: str = ""
     synthetic_note_en: str = ""
+    ckan_organisation: str = ""
 
 
 class Body(_Model, frozen=True):

@@ -30,7 +30,7 @@ ASSETS = {
     "aggregation": {"body_cells", "county_totals", "indicators", "reconciliation", "reconciliation_findings"},
     "publication": {"findings", "verdicts", "publication_gate", "package", "release"},
     "feedback": {"receipts", "board"},
-    "dissemination": {"official_report", "catalogue", "portal"},
+    "dissemination": {"official_report", "catalogue", "portal", "portal_push"},
 }
 
 

@@ -150,9 +150,7 @@ def _configure(ini: Path, settings: dict[str, Any]) -> None:
     """CKAN's own configuration file with these settings in place of its own."""
     subprocess.run([CKAN / "bin" / "ckan", "generate", "config", ini], check=True, capture_output=True)
     lines = [
-        line
-        for line in ini.read_text(encoding="utf-8").splitlines()
-        if line.partition("=")[0].strip() not in settings
+        line for line in ini.read_text(encoding="utf-8").splitlines() if line.partition("=")[0].strip() not in settings
     ]
     at = lines.index("[app:main]") + 1
     lines[at:at] = [f"{name} = {value}" for name, value in settings.items()]
