@@ -1,7 +1,11 @@
-"""Last year's accepted submissions, wherever they are: in storage, else read from last year's inbox.
+"""Last year's accepted submissions: from last year's inbox, or from storage where that inbox is archived.
 
 Belongs here: carrying last year's files through the stages without publishing anything. Does not belong here: the
 stages themselves.
+
+The result does not depend on whether last year was run before, after or while this year runs: where last year's inbox
+folder stands, its returns are judged anew, against the year before them in the same way. Stored tables, which a run
+of last year may be replacing, count only where the folder is gone (archived); then no run can change them.
 """
 
 from __future__ import annotations
@@ -15,37 +19,41 @@ from assets.resources import Partition
 from pipelines.ingest.inbox import receive
 from pipelines.ingest.intake import read_received
 from pipelines.regions import load_decisions
-from pipelines.storage import table_path
-from pipelines.validate.submissions import accept_submissions, judge_submissions, settle_submissions
+from pipelines.storage import inbox_path, table_path
+from pipelines.validate.submissions import accept_submissions, history_of, judge_submissions, settle_submissions
 from schemas.form import edition_for, load_form
 from schemas.frames import tidy_types, wide_types
-from schemas.region import Decisions
+from schemas.region import Decisions, Region
 from schemas.rules import load_rules
 
 
 def previous_submissions(data: str, regions: str, partition: Partition, workers: int) -> pl.DataFrame:
-    """The wide frame of last year's accepted submissions; empty where last year is neither stored nor delivered."""
-    year = partition.year - 1
-    stored = table_path(data, "accepted_submissions", partition.code, year)
-    if stored.exists():
-        return pl.read_parquet(stored.read_bytes())
+    """The wide frame of last year's accepted submissions; empty where last year is neither delivered nor stored."""
+    accepted = _accepted(data, Path(regions), partition.region, partition.year - 1, workers)
+    return pl.DataFrame(schema=wide_types(partition.form, partition.rules)) if accepted is None else accepted
+
+
+def _accepted(data: str, regions: Path, region: Region, year: int, workers: int) -> pl.DataFrame | None:
+    """The accepted submissions of a year, as its own run finds them; None where there are none and none are stored."""
+    code = region.settings.code
     try:
         edition = edition_for(year)
     except KeyError:
-        return pl.DataFrame(schema=wide_types(partition.form, partition.rules))
+        return None
     form, rules = load_form(edition), load_rules(edition)
-    received = [msgspec.structs.asdict(entry) for entry in receive(data, partition.code, year)]
-    files = pl.DataFrame(
-        [{"region": partition.code, "year": year, **row} for row in received],
-        schema=tidy_types("received_files"),
-        orient="row",
-    )
-    decisions: Decisions = load_decisions(Path(regions), partition.code, year)
+    if not inbox_path(data, code, year).exists():
+        stored = table_path(data, "accepted_submissions", code, year)
+        return pl.read_parquet(stored.read_bytes()) if stored.exists() else None
+    rows = [{"region": code, "year": year, **msgspec.structs.asdict(entry)} for entry in receive(data, code, year)]
+    files = pl.DataFrame(rows, schema=tidy_types("received_files"), orient="row")
+    decisions: Decisions = load_decisions(regions, code, year)
+    before = _accepted(data, regions, region, year - 1, workers)
+    history = history_of(form, before) if before is not None else {}
     reads = read_received(data, files, workers)
     folders = dict(zip(files["file"], files["folder_body"], strict=True))
-    settled = settle_submissions(reads, folders, partition.region, year, form, rules, decisions, {})
-    judged = judge_submissions(settled.frame, reads, partition.region, year, form, rules, {}, has_history=True)
+    settled = settle_submissions(reads, folders, region, year, form, rules, decisions, history)
+    judged = judge_submissions(settled.frame, reads, region, year, form, rules, history, has_history=bool(history))
     accepted, _ = accept_submissions(
-        settled.frame, [*settled.findings, *judged.findings], files, partition.region, year, form, decisions
+        settled.frame, [*settled.findings, *judged.findings], files, region, year, form, decisions
     )
     return accepted

@@ -16,7 +16,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.partitions import REGION_YEARS, partition_key
-from pipelines.ingest.watch import Due, Memory, Problem, compare, handed_on, look, remembered
+from pipelines.ingest.watch import GONE, Due, Memory, Problem, compare, handed_on, look, remembered
 from pipelines.regions import load_decisions, load_published, load_region, region_codes
 from pipelines.settings import load_settings
 from schemas.declaration import DeclarationError
@@ -49,7 +49,8 @@ def _undeclared(root: Path, due: Due) -> Problem | None:
     """What is wrong with the declarations that the run would read; a run that can only fail is not started."""
     try:
         load_region(root, due.region)
-        load_decisions(root, due.region, due.year)
+        for year in (due.year - 1, due.year):
+            load_decisions(root, due.region, year)
         load_published(root, due.region, due.year)
     except DeclarationError as error:
         return Problem(f"{due.region}|{due.year}", f"{error}。改好后自动核查。", "It is checked once this is mended.")
@@ -61,6 +62,14 @@ def _undeclared(root: Path, due: Due) -> Problem | None:
             f"cannot be read ({reason}); check access.",
         )
     return None
+
+
+def _archived(due: Due) -> Problem:
+    return Problem(
+        f"inbox/{due.region}/{due.year}",
+        "文件夹已不在，视为归档，已有结果保留；若要撤回报表，请保留空文件夹。",
+        "The folder is gone and counts as archived; its results stay. To withdraw returns, leave the folder empty.",
+    )
 
 
 def _request(due: Due) -> dg.RunRequest:
@@ -105,13 +114,18 @@ def inbox_sensor(
         memory, due = compare(_memory(context), found, regions, time.time(), settle_seconds)
         problems = [*found.problems, *_unloaded(regions_root, regions)]
         started: list[Due] = []
+        gone: list[Due] = []
         for each in due:
+            if each.state == GONE:
+                problems.append(_archived(each))
+                gone.append(each)
+                continue
             problem = _undeclared(regions_root, each)
             if problem is not None:
                 problems.append(problem)
             elif len(started) < MOST_REQUESTS:
                 started.append(each)
-        cursor = handed_on(memory, started).encode()
+        cursor = handed_on(memory, [*started, *gone]).encode()
         said = _said(problems)
         if problems:
             context.log.warning(f"请处理 / please mend:\n{said}")

@@ -20,7 +20,9 @@ from pipelines.storage import (
     inbox_path,
     incoming,
     local,
+    locked,
     manifest_path,
+    place,
     received_folder,
     received_path,
     write_atomic,
@@ -121,6 +123,11 @@ def receive(data: str, region: str, year: int) -> list[ReceivedFile]:
     root = inbox_path(data, region, year)
     if not root.exists():
         return []
+    with locked(place(data) / "locks" / f"inbox-{region}-{year}"):  # the year after may be looking here too
+        return _receive(data, region, year, root)
+
+
+def _receive(data: str, region: str, year: int, root: UPath) -> list[ReceivedFile]:
     manifest = read_manifest(data, region, year)
     known = {(sight.file, sight.file_sha256): sight.sequence for sight in manifest.sights}
     look = manifest.looks + 1

@@ -25,6 +25,7 @@ from pipelines.storage import PARTIAL, local, place
 
 DIGEST = 12  # hex digits: 48 bits tell the states of one partition apart, and the memory stays small
 NOTHING = ""  # the state of a region and year without deliveries
+GONE = "gone"  # the folder itself is gone: archived, which withdraws nothing; what is stored stays
 _YEAR = re.compile(r"[0-9]{4}")
 
 Entry = tuple[str, int, str]  # name below the year's folder, size, what tells versions apart (time or etag)
@@ -75,7 +76,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """A region and year that has changed and come to rest; ``number`` counts its changes."""
+    """A region and year that has changed and come to rest; ``number`` counts its changes. GONE: nothing to check."""
 
     region: str
     year: int
@@ -321,9 +322,9 @@ def compare(
             continue
         states = now_seen.states.get(region, {})
         for year in sorted({*seen, *states}):
-            state = states.get(year, NOTHING)
+            state = states.get(year, GONE)
             last = seen.get(year, Seen(0, NOTHING))
-            if state == last.state:
+            if state == last.state or (state == GONE and last.state == NOTHING):
                 continue
             known = before.get(year)
             if known is None or known.state != state or known.since > now:
