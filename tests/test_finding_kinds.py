@@ -21,10 +21,10 @@ from schemas.form import editions, load_form
 from schemas.intake import ReadCell, ReadFile
 from schemas.rules import load_rules
 from tests.facts import FORM, RULES, dense
-from tests.finding_cases import Case, files, releases, returns
+from tests.finding_cases import Case, files, releases, returns, rollup
 from tests.validate.cases import breaking, last_year, read_file
 
-CASES: dict[str, Case] = returns.CASES | files.CASES | releases.CASES
+CASES: dict[str, Case] = returns.CASES | files.CASES | releases.CASES | rollup.CASES
 
 
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

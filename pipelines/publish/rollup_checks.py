@@ -170,17 +170,15 @@ def _totals(release: Release, tables: Mapping[str, list[Row]], cells: list[Row])
                     "code": place,
                     "place": f"「{label[0]}」",
                     "place_en": label[1],
-                    "found": _counted_words(found),
-                    "expected": _counted_words(expected),
                 }
+                words |= _counted_words("found", found) | _counted_words("expected", expected)
                 yield make_finding("rollup_not_sum", words=words, region=place, year=release.year, cells=(cell,))
 
 
-def _counted_words(figure: tuple[Decimal | None, int, int, str | None] | None) -> str:
-    if figure is None:
-        return "空 (empty)"
-    value, regions, bodies, _ = figure
-    return f"{'空 (empty)' if value is None else number_text(value)} ({regions} regions, {bodies} bodies)"
+def _counted_words(name: str, figure: tuple[Decimal | None, int, int, str | None] | None) -> dict[str, str]:
+    value, regions, bodies, _ = figure or (None, 0, 0, None)
+    said = "空 (empty)" if value is None else number_text(value)
+    return {name: said, f"{name}_regions": str(regions), f"{name}_bodies": str(bodies)}
 
 
 def _rules(release: Release, tables: Mapping[str, list[Row]]) -> Iterator[Finding]:
