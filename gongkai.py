@@ -601,9 +601,14 @@ def ui(host: str, port: int, data: str | None, out: str | None) -> None:
     for name in ("GONGKAI_DATA", "GONGKAI_OUT", "GONGKAI_REGIONS"):
         if "://" not in os.environ[name]:
             os.environ[name] = str(Path(os.environ[name]).resolve())
-    from assets.headless import dagster_home
+    from assets.instance import dagster_home
 
-    dagster_home(settings.data)
+    home, follows = dagster_home(settings)
+    if not follows:
+        click.echo(
+            f"{home / 'dagster.yaml'} 经人工改动，不随设置更新；删除它即可重新生成。"
+            " It was changed by hand and does not follow the settings; delete it to have it made anew."
+        )
     command = ["dagster", "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", host, "-p", str(port)]
     click.echo(f"http://{host}:{port}  （按 Ctrl+C 结束 / stop with Ctrl+C）")
     # Dagster recommends a newer command of a package that the project does not need.

@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets import aggregation, dissemination, feedback, intake, portal_push, publication, rollup, validation
 from assets.automation import automated, publication_sensor
+from assets.executors import executor_of
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.notify import gate_stopped, run_failed
 from assets.resources import Workspace
@@ -65,5 +66,5 @@ defs = dg.Definitions(
         "readings": ReadingsIOManager(tables),
         "package": PackageIOManager(tables),
     },
-    executor=dg.in_process_executor,
+    executor=executor_of(settings),
 )

@@ -6,22 +6,22 @@ Does not belong here: printing (gongkai.py).
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 import dagster as dg
 import msgspec
 import polars as pl
 
-from assets.partitions import partition_key
+from assets.instance import dagster_home
+from assets.partitions import REGION_YEARS, partition_key
+from assets.resources import partition_lock
 from assets.views import REASON
 from pipelines.faults import explained
-from pipelines.storage import local, place, table_path
+from pipelines.settings import load_settings
+from pipelines.storage import table_path
 
-DAGSTER_YAML = "# 本机实例的设置。 Settings of this local instance.\ntelemetry:\n  enabled: false\n"
 StepReport = Callable[[str, Literal["started", "finished", "failed"]], None]
 
 
@@ -47,18 +47,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts = Counts()
 
 
-def dagster_home(data: str) -> Path:
-    """The folder of Dagster's own records: DAGSTER_HOME where it is set, else ``DATA/dagster``; made if absent."""
-    home = os.environ.get("DAGSTER_HOME", "")
-    folder = Path(home) if home else (local(place(data)) or Path("data")).resolve() / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "dagster.yaml"
-    if not config.exists():
-        config.write_text(DAGSTER_YAML, encoding="utf-8")
-    os.environ["DAGSTER_HOME"] = str(folder)
-    return folder
-
-
 def step_names(job_name: str) -> tuple[str, ...]:
     """The steps of a job in an order in which they can run."""
     from assets.definitions import defs
@@ -68,22 +56,33 @@ def step_names(job_name: str) -> tuple[str, ...]:
 
 
 def run_region_year(data: str, region: str, year: int, job_name: str, report: StepReport) -> Outcome:
-    """Run a job for one partition. Never raises for what the data hold; a fault of a step is an Outcome."""
-    from assets.definitions import defs
+    """Run a job for one partition, by the executor of the settings. A fault of a step is an Outcome, never raised.
 
-    dagster_home(data)
-    job = defs.resolve_job_def(job_name)
-    run_id = str(uuid.uuid4())
+    Another run of the partition on this machine is waited for.
+    """
+    settings = load_settings(data=data)
+    dagster_home(settings)
+    key = partition_key(region, year)
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.get() as instance:
-        instance.add_event_listener(run_id, lambda entry: _tell(entry, report))
-        result = job.execute_in_process(
-            partition_key=partition_key(region, year),
-            instance=instance,
-            raise_on_error=False,
-            run_id=run_id,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-    return _outcome(result, data, region, year)
+        if settings.executor == "in_process":
+            from assets.definitions import defs
+
+            run_id = str(uuid.uuid4())
+            instance.add_event_listener(run_id, lambda entry: _tell(entry, report))
+            done: dg.ExecuteInProcessResult | dg.JobExecutionResult = defs.resolve_job_def(job_name).execute_in_process(
+                partition_key=key, instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet
+            )
+            return _outcome(done, data, region, year)
+        job = dg.build_reconstructable_job("assets.executors", "job_named", reconstructable_args=(job_name,))
+        with partition_lock(data, key):  # the processes of the steps share the run, so its lock is held here
+            done = dg.execute_job(
+                job, instance=instance, run_config=quiet, tags=REGION_YEARS.get_tags_for_partition_key(key)
+            )
+        for event in done.all_events:
+            if event.step_key and (event.is_step_success or event.is_step_failure):
+                report(event.step_key, "finished" if event.is_step_success else "failed")
+        return _outcome(done, data, region, year)
 
 
 def _tell(entry: dg.EventLogEntry, report: StepReport) -> None:
@@ -116,7 +115,7 @@ def _said(evaluation: dg.AssetCheckEvaluation, language: int) -> str:
     return str(evaluation.metadata[REASON[language]].value)
 
 
-def _outcome(result: dg.ExecuteInProcessResult, data: str, region: str, year: int) -> Outcome:
+def _outcome(result: dg.ExecuteInProcessResult | dg.JobExecutionResult, data: str, region: str, year: int) -> Outcome:
     failed = [
         (evaluation.check_name, _said(evaluation, 0), _said(evaluation, 1))
         for evaluation in result.get_asset_check_evaluations()

@@ -6,6 +6,8 @@ reading settings from the environment (pipelines/settings.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,8 @@ import dagster as dg
 
 from assets.partitions import region_year
 from pipelines.regions import load_decisions, load_published, load_region
+from pipelines.settings import load_settings
+from pipelines.storage import locked, place
 from schemas.form import Form, edition_for, load_form
 from schemas.region import Decisions, Region
 from schemas.rules import RuleSet, load_rules
@@ -31,6 +35,13 @@ class Partition(NamedTuple):
     published: dict[str, Decimal] | None
 
 
+@contextmanager
+def partition_lock(data: str, key: str) -> Iterator[None]:
+    """Hold a partition alone on this machine: a second run of it waits, wherever it was started."""
+    with locked(place(data) / "locks" / key.replace("|", "-")):
+        yield
+
+
 class Workspace(dg.ConfigurableResource[Any]):
     """Where data, releases and regions are, and how many processes read files (see pipelines/settings.py)."""
 
@@ -39,6 +50,17 @@ class Workspace(dg.ConfigurableResource[Any]):
     regions: str
     workers: int = 1
     base_url: str = ""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workspace]:
+        """The workspace for a run; one that is executed in one process holds its partition until it ends."""
+        run = context.run
+        key = run.tags.get("dagster/partition", "") if run is not None else ""
+        if not key or load_settings().executor != "in_process":
+            yield self
+            return
+        with partition_lock(self.data, key):
+            yield self
 
     def partition(self, context: dg.AssetExecutionContext) -> Partition:
         """What is declared about the partition that ``context`` runs."""

@@ -1,0 +1,95 @@
+"""The executor is a setting: in this process, in several, on a real Dask cluster; everywhere the same bytes.
+
+And Dagster's own folder: its file follows the settings, one that a person has changed is left alone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import yaml
+
+from assets.executors import executor_of
+from assets.instance import dagster_home, dagster_yaml, is_ours
+from pipelines.settings import SettingsError, load_settings
+from pipelines.storage import sha256
+from tests.assets.conftest import County
+from tests.assets.runs import outcome, run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict[str, str]:
+    county = County(tmp_path_factory.mktemp("undisturbed"))
+    done = run(county)
+    assert done.returncode == 0, done.stderr
+    return outcome(county)
+
+
+@pytest.mark.parametrize("executor", ["multiprocess", "dask"])
+def test_the_same_partition_elsewhere_gives_the_same_bytes(county, undisturbed, executor, capsys):
+    done = run(county, GONGKAI_EXECUTOR=executor, GONGKAI_EXECUTOR_PROCESSES="2")
+    assert done.returncode == 0, done.stderr
+    found = outcome(county)
+    with capsys.disabled():
+        print(f"\n{executor}: {len(found)} files, equal: {found == undisturbed}")
+    assert found == undisturbed
+
+
+def test_a_red_gate_stops_publication_elsewhere_too(county):
+    county.deliver("511725-D05", {})
+    done = run(county, GONGKAI_EXECUTOR="multiprocess")
+    assert done.returncode == 1
+    assert "511725-D05" in done.stderr
+    assert not (county.out / "511725" / "2023" / "latest.json").exists()
+
+
+def test_dask_that_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dagster_dask", None)
+    with pytest.raises(SettingsError, match=r"gongkai\[dask\]"):
+        executor_of(load_settings({"GONGKAI_EXECUTOR": "dask"}))
+
+
+def test_a_scheduler_that_stands_is_used():
+    there = executor_of(load_settings({"GONGKAI_EXECUTOR": "dask", "GONGKAI_DASK_SCHEDULER": "tcp://dask:8786"}))
+    assert there.name == "dask"
+    assert executor_of(load_settings({})).name == "in_process"
+
+
+# ---------------------------------------------------------------- dagster.yaml
+POSTGRES = {"GONGKAI_DAGSTER_STORAGE": "postgres", "GONGKAI_POSTGRES_URL": "postgresql://user:open sesame@host/name"}
+
+
+def test_two_runs_of_one_partition_never_overlap_and_the_number_of_runs_is_a_setting():
+    runs = yaml.safe_load(dagster_yaml(load_settings({"GONGKAI_CONCURRENT_RUNS": "7"})))["concurrency"]["runs"]
+    assert runs["max_concurrent_runs"] == 7
+    assert runs["tag_concurrency_limits"] == [
+        {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+    ]
+
+
+def test_the_address_of_the_database_stays_in_the_environment():
+    text = dagster_yaml(load_settings(POSTGRES))
+    assert "sesame" not in text
+    assert yaml.safe_load(text)["storage"] == {"postgres": {"postgres_url": {"env": "GONGKAI_POSTGRES_URL"}}}
+    assert "storage" not in yaml.safe_load(dagster_yaml(load_settings({})))
+
+
+def test_the_file_follows_the_settings_until_a_person_changes_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    path = tmp_path / "dagster.yaml"
+    assert dagster_home(load_settings({})) == (tmp_path, True)
+    dagster_home(load_settings({"GONGKAI_CONCURRENT_RUNS": "5"}))
+    assert "max_concurrent_runs: 5" in path.read_text(encoding="utf-8")
+    mine = path.read_text(encoding="utf-8").replace("max_concurrent_runs: 5", "max_concurrent_runs: 9")
+    path.write_text(mine, encoding="utf-8")
+    assert dagster_home(load_settings({})) == (tmp_path, False)
+    assert path.read_text(encoding="utf-8") == mine
+    assert not is_ours(mine)
+
+
+def test_a_mark_alone_does_not_make_a_file_ours():
+    assert not is_ours("telemetry:\n  enabled: false\n")
+    body = "telemetry:\n  enabled: true\n"
+    assert is_ours(f"# gongkai sha256:{sha256(body.encode())}\n{body}")
+    assert not is_ours(f"# gongkai sha256:{sha256(body.encode())}\n{body}#\n")
