@@ -24,6 +24,7 @@ from pipelines.ingest.lines import Line, Slot, grids_of, stream
 from pipelines.ingest.normalise import read_value
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Cut, Record, by_lines, by_stream
+from pipelines.ingest.torn import mended
 from pipelines.ingest.windows import Patterns, balanced, begin_of_full, learn, place
 from pipelines.layout import MARK_PRODUCT
 from schemas.form import edition_for, editions
@@ -86,7 +87,7 @@ def match(document: Document, lines: Sequence[Line], year: int | None) -> Match:
     ``year``: the report year if the document states one; it only breaks ties between editions that a table's own labels
     do not tell apart. Never raises.
     """
-    regions = find_regions(lines)
+    regions = find_regions(mended(lines) if document.format == "pdf" else lines)
     grids = grids_of(document)
     surveys: dict[int, Geometry] = {}
     own = document.marks.get("product") == MARK_PRODUCT
