@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import shutil
+
+import dagster as dg
+import pytest
+
+from assets import rollup
+from assets.automation import automated, publication_sensor, publishing
+from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
+from assets.partitions import partition_key
+from assets.resources import Workspace
+from pipelines.sample.defects import DEFECTS
+from pipelines.storage import tables_path
+from tests.assets.conftest import ASSETS, GOOD, YEAR, County, good
+from tests.facts import REGION
+
+BODY = "511725-D05"
+KEY = partition_key(REGION, YEAR)
+CHECKS = dg.AssetSelection.assets("receipts", "board").upstream().required_multi_asset_neighbors()
+AUTOMATED = automated([*ASSETS, *dg.load_assets_from_modules([rollup])])
+OF_A_REGION = {
+    "cells",
+    "body_cells",
+    "indicators",
+    "publication_gate",
+    "package",
+    "release",
+    "official_report",
+    "catalogue",
+    "portal",
+}
+
+
+class Automatic:
+    """A small county whose checks are run by hand and whose publication is asked of Dagster, tick by tick."""
+
+    def __init__(self, county: County, instance: dg.DagsterInstance) -> None:
+        self.county, self.instance = county, instance
+        tables = tables_path(str(county.data))
+        self.resources = {
+            "workspace": Workspace(data=str(county.data), out=str(county.out), regions=str(county.regions), workers=1),
+            "parquet": ParquetIOManager(tables),
+            "readings": ReadingsIOManager(tables),
+            "package": PackageIOManager(tables),
+        }
+        self.defs = dg.Definitions(assets=AUTOMATED, resources=self.resources, sensors=[publication_sensor()])
+        self.cursor = None
+        assert self.tick() == {}
+
+    def run(self, selection, tags: dict[str, str] | None = None, key: str = KEY) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            AUTOMATED,
+            selection=selection,
+            partition_key=key,
+            instance=self.instance,
+            resources=self.resources,
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+    def check(self, wrong: str = "") -> None:
+        files = DEFECTS[wrong](good(BODY)).files if wrong else {good(BODY).path(GOOD): good(BODY).workbook()}
+        self.county.deliver(BODY, files)
+        assert self.run(CHECKS).success
+
+    def tick(self) -> dict[str, set[str]]:
+        result = dg.evaluate_automation_conditions(
+            self.defs, self.instance, asset_selection=dg.AssetSelection.all(), cursor=self.cursor
+        )
+        self.cursor = result.cursor
+        keys = {key for definition in AUTOMATED for key in definition.keys}
+        wanted = {key.to_user_string(): set(result.get_requested_partitions(key)) for key in keys}
+        return {name: partitions for name, partitions in wanted.items() if partitions}
+
+    def publish(self, wanted: dict[str, set[str]]) -> dg.ExecuteInProcessResult:
+        return self.run(dg.AssetSelection.assets(*(name for name in wanted if name in OF_A_REGION)))
+
+
+@pytest.fixture
+def automatic(county):
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Automatic(county, instance)
+
+
+def test_everything_that_the_checking_job_leaves_out_follows_the_gate():
+    keys = {key.to_user_string() for key in publishing(AUTOMATED)}
+    assert keys == OF_A_REGION | {"rollup", "rollup_package", "rollup_portal"}
+    conditions = {
+        spec.key.to_user_string(): spec.automation_condition for definition in AUTOMATED for spec in definition.specs
+    }
+    assert {name for name, condition in conditions.items() if condition is not None} == keys
+
+
+def test_an_asset_that_a_deployment_does_not_use_is_left_alone():
+    names = {
+        spec.key.to_user_string()
+        for definition in automated(ASSETS, without=("portal",))
+        for spec in definition.specs
+        if spec.automation_condition is not None
+    }
+    assert names == OF_A_REGION - {"portal"}
+
+
+def test_a_green_gate_requests_everything_once_and_a_red_one_nothing(automatic):
+    automatic.check()
+    wanted = automatic.tick()
+    assert wanted == {name: {KEY} for name in OF_A_REGION}
+    assert automatic.tick() == {}
+    assert automatic.publish(wanted).success
+    (first,) = automatic.county.releases()
+    assert automatic.tick() == {name: {str(YEAR)} for name in ("rollup", "rollup_package", "rollup_portal")}
+    assert automatic.tick() == {}
+
+    automatic.check("broken_sum")
+    for _ in range(3):
+        assert automatic.tick() == {}
+    assert automatic.county.releases() == [first]
+
+    automatic.check()
+    assert automatic.tick() == wanted
+    assert automatic.tick() == {}
+
+
+def test_a_gate_that_turned_red_before_it_was_looked_at_requests_nothing(automatic):
+    automatic.check()
+    automatic.check("broken_sum")
+    assert automatic.tick() == {}
+    automatic.check()
+    assert "release" in automatic.tick()
+
+
+def test_a_check_that_failed_on_its_way_publishes_nothing_of_the_verdict_before(automatic):
+    automatic.check()
+    shutil.rmtree(automatic.county.inbox / BODY)
+    assert automatic.run(dg.AssetSelection.assets("received_files", "readings")).success
+    assert automatic.tick() == {}
+    automatic.check()
+    assert "release" in automatic.tick()
+
+
+def test_a_run_that_publishes_itself_is_not_followed_by_another(automatic):
+    everything = dg.AssetSelection.all() - dg.AssetSelection.groups(rollup.GROUP)
+    assert automatic.run(everything).success
+    assert set(automatic.tick()) <= {"rollup", "rollup_package", "rollup_portal"}
+    assert automatic.tick() == {}
+
+
+def test_a_release_by_hand_is_followed_by_what_is_made_from_it(automatic):
+    publish = dg.AssetSelection.assets("release").upstream().required_multi_asset_neighbors()
+    assert automatic.run(publish).success
+    wanted = set(automatic.tick())
+    assert {"official_report", "catalogue", "portal"} <= wanted
+    assert "release" not in wanted
+
+
+def test_one_partitions_green_gate_opens_no_other(automatic):
+    automatic.check()
+    other = partition_key(REGION, YEAR + 1)  # nothing delivered, so it is red; the green one is the latest of all
+    (automatic.county.inbox.parent / str(YEAR + 1)).mkdir()
+    assert automatic.run(CHECKS, key=other).success
+    assert automatic.tick() == {name: {KEY} for name in OF_A_REGION}
+
+
+# The tags that Dagster itself gives to a run of a partition of two dimensions.
+@pytest.mark.filterwarnings("ignore:Non-compliant tag keys like .'dagster/partition/:DeprecationWarning")
+def test_the_sensor_asks_for_one_run_of_all_together(automatic):
+    sensor = automatic.defs.resolve_sensor_def("publication")
+    repository = automatic.defs.get_repository_def()
+
+    def tick(cursor: str | None):
+        context = dg.build_sensor_context(instance=automatic.instance, cursor=cursor, repository_def=repository)
+        data = sensor.evaluate_tick(context)
+        return data.cursor, data.run_requests or []
+
+    cursor, requests = tick(None)
+    assert requests == []
+    automatic.check("broken_sum")
+    cursor, requests = tick(cursor)
+    assert requests == []
+    automatic.check()
+    cursor, (request,) = tick(cursor)
+    assert request.partition_key == KEY
+    assert {key.to_user_string() for key in request.asset_selection} == OF_A_REGION
+    cursor, requests = tick(cursor)
+    assert requests == []
