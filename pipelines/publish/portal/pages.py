@@ -70,7 +70,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _render(template: str, **context: Any) -> bytes:  # noqa: ANN401 - whatever the template names
+def render(template: str, **context: Any) -> bytes:  # noqa: ANN401 - whatever the template names
+    """A page from a template of this folder."""
     return _environment().get_template(template).render(context).encode("utf-8")
 
 
@@ -143,7 +144,7 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
         for name, (size, digest) in _sums(version.files).items()
     ]
     pages = {
-        "index.html": _render(
+        "index.html": render(
             "overview.html",
             **shared,
             tab="index",
@@ -157,16 +158,16 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
             bundles=files.bundles,
             reports=files.reports,
         ),
-        "figures.html": _render("figures.html", **shared, tab="figures", drawn=views.figures(dataset)),
-        "data.html": _render("data.html", **shared, tab="data", config={"tables": tables, "words": words}),
-        "trace.html": _render(
+        "figures.html": render("figures.html", **shared, tab="figures", drawn=views.figures(dataset)),
+        "data.html": render("data.html", **shared, tab="data", config={"tables": tables, "words": words}),
+        "trace.html": render(
             "trace.html",
             **shared,
             tab="figures",
             choices=views.cell_choices(dataset),
             config={"tables": tables, "words": words},
         ),
-        "download.html": _render(
+        "download.html": render(
             "download.html",
             **shared,
             tab="download",
@@ -175,11 +176,11 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
             signed=SIGNATURE in dataset.current.files,
             config={"hashes": hashes},
         ),
-        "dictionary.html": _render(
+        "dictionary.html": render(
             "dictionary.html", **shared, tab="dictionary", items=views.items(), cells=dataset.form.cells
         ),
-        "quality.html": _render("quality.html", **shared, tab="quality", quality=views.quality(dataset)),
-        "use.html": _render("use.html", **shared, tab="use", citations=citations(dataset), snippets=snippets(dataset)),
+        "quality.html": render("quality.html", **shared, tab="quality", quality=views.quality(dataset)),
+        "use.html": render("use.html", **shared, tab="use", citations=citations(dataset), snippets=snippets(dataset)),
     }
     return dict(sorted(pages.items()))
 
@@ -192,7 +193,7 @@ def region_page(datasets: Sequence[Dataset]) -> bytes:
     """The page of a region: its years, and the years compared. ``datasets``: oldest first, at least one."""
     newest = datasets[-1]
     series = [(dataset.year, dataset.form, dataset.totals()) for dataset in datasets]
-    return _render(
+    return render(
         "region.html",
         root="../",
         region=newest.descriptor["x-region"],
@@ -204,18 +205,19 @@ def region_page(datasets: Sequence[Dataset]) -> bytes:
     )
 
 
-def catalogue_page(summaries: Sequence[Mapping[str, Any]]) -> bytes:
-    """The catalogue of regions and years."""
-    return _render(
+def catalogue_page(summaries: Sequence[Mapping[str, Any]], rolled: Sequence[int] = ()) -> bytes:
+    """The catalogue of regions and years. ``rolled``: the years that have a roll-up."""
+    return render(
         "catalogue.html",
         root="",
         datasets=sorted(summaries, key=lambda one: (one["region"]["code"], -one["year"])),
         regions=list({one["region"]["code"]: one["region"] for one in summaries}.values()),
         years=sorted({one["year"] for one in summaries}, reverse=True),
+        rolled=sorted(rolled, reverse=True),
         synthetic=False,
     )
 
 
 def missing_page() -> bytes:
     """What a server shows for an address that is not there."""
-    return _render("404.html", root="/", synthetic=False)
+    return render("404.html", root="/", synthetic=False)

@@ -18,6 +18,7 @@ from upath import UPath
 
 from pipelines.publish.history import Event, History, read_history, read_latest
 from pipelines.publish.package import SAFE_NAME, SIGNATURE, SUMS, read_sums
+from pipelines.publish.release import is_release
 from pipelines.publish.tables import read_parquet
 from pipelines.storage import Place, catalogue_path, place, releases_path, report_path, sha256
 from schemas.descriptor import DESCRIPTOR, resource_path
@@ -110,14 +111,14 @@ def _problem(folder: UPath, name: str) -> SiteError:
     )
 
 
-def _version(folder: UPath) -> Version:
+def read_version(folder: UPath) -> Version:
     """The release in ``folder``; every file is compared with its sum. Raises SiteError."""
     try:
         sums = (folder / SUMS).read_bytes()
         listed = read_sums(sums)
     except (OSError, ValueError):
         raise _problem(folder, SUMS) from None
-    if not sha256(sums).startswith(folder.name):
+    if not is_release(folder):
         raise _problem(folder, SUMS)
     files: dict[str, bytes] = {}
     for name, expected in listed.items():
@@ -156,8 +157,8 @@ def read_dataset(out: Place, region: str, year: int) -> Dataset:
     history, latest = read_history(out, region, year), read_latest(out, region, year)
     current = latest.id if latest else history.current
     folder = releases_path(out, region, year)
-    version = _version(folder / current)
-    older = tuple(_version(folder / identifier) for identifier in standing_ids(history) if identifier != current)
+    version = read_version(folder / current)
+    older = tuple(read_version(folder / identifier) for identifier in standing_ids(history) if identifier != current)
     try:
         descriptor = json.loads(version.files[DESCRIPTOR])
         tables = {

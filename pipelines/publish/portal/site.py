@@ -27,8 +27,9 @@ from pipelines.publish.portal.exports import json_table, workbook_bytes, zip_byt
 from pipelines.publish.portal.pages import catalogue_page, dataset_pages, missing_page, region_page, summary
 from pipelines.publish.portal.record import offered_beside
 from pipelines.publish.portal.releases import Dataset, published_datasets, read_beside, read_dataset, standing_ids
+from pipelines.publish.portal.rollup import read_rollup, rollup_files, rollup_summary, rollup_years, rollups_page
 from pipelines.publish.portal.swap import put_site, swap_site
-from pipelines.storage import Place, history_path, latest_path, local, locked, place, releases_path, sha256
+from pipelines.storage import ROLLUP, Place, history_path, latest_path, local, locked, place, releases_path, sha256
 from schemas.tables import load_tables
 
 HERE = Path(__file__).parent
@@ -94,9 +95,11 @@ def builder_key() -> str:
     return sha256("".join(lines).encode())
 
 
-def _key(builder: str, out: Place, region: str, year: int) -> str:
-    """What the pages of a region and year depend on: the program, the record, the sums of every release that stands."""
-    seen = [builder.encode()]
+def _key(builder: str, out: Place, region: str, year: int, beside: str = "") -> str:
+    """What the pages of a region and year depend on: the program, the record, the sums of every release that stands;
+    ``beside``: what else the pages of a roll-up depend on.
+    """
+    seen = [builder.encode(), beside.encode()]
     seen += [path.read_bytes() for path in (latest_path(out, region, year), history_path(out, region, year))]
     for identifier in standing_ids(read_history(out, region, year)):
         for name in (SUMS, SIGNATURE):
@@ -200,6 +203,19 @@ def _build(out: Place, portal: Place, here: Path | None, working: Path | None) -
                 files=_facts(files),
             )
         )
+    datasets = sorted(f"{part.region}/{part.year}" for part in parts)
+    for year in rollup_years(out):
+        key, old = _key(builder, out, ROLLUP, year, "\n".join(datasets)), earlier.get((ROLLUP, year))
+        if old and old.key == key and _whole(portal, old.files):
+            parts.append(old)
+            reused.append((ROLLUP, year))
+            continue
+        rolled = read_rollup(out, year)
+        files = rollup_files(rolled, datasets)
+        fresh |= files
+        rebuilt.append((ROLLUP, year))
+        told, identifier = rollup_summary(rolled), rolled.current.id
+        parts.append(Part(region=ROLLUP, year=year, release=identifier, key=key, summary=told, files=_facts(files)))
     shared = _shared(out, parts, read, standing, portal)
     index = SiteIndex(parts=tuple(parts), files=_facts(shared))
     shared[INDEX] = (json.dumps(msgspec.to_builtins(index), ensure_ascii=False, indent=1) + "\n").encode()
@@ -227,11 +243,15 @@ def _shared(
     out: Place, parts: list[Part], read: Mapping[tuple[str, int], Dataset], standing: SiteIndex, portal: Place
 ) -> Files:
     """The pages above the datasets: the catalogue, the pages of regions, the script and the style sheet."""
+    rolled = [part.summary for part in parts if part.region == ROLLUP]
+    parts = [part for part in parts if part.region != ROLLUP]
     files = {
         **static_files(),
         "404.html": missing_page(),
-        "index.html": catalogue_page([part.summary for part in parts]),
+        "index.html": catalogue_page([part.summary for part in parts], [one["year"] for one in rolled]),
     }
+    if rolled:
+        files[f"{ROLLUP}/index.html"] = rollups_page(rolled)
     for region in dict.fromkeys(part.region for part in parts):
         path = f"{region}/index.html"
         now = [part for part in parts if part.region == region]
