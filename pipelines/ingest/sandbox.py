@@ -68,13 +68,6 @@ def read_one(
     return _one(source, work, limits, root).single()
 
 
-def read_members(
-    source: Source, work: str = READ_BYTES, *, limits: Limits = DEFAULT_LIMITS, root: Path | None = None
-) -> tuple[ReadFile, ...]:
-    """As read_one, with every file of an archive."""
-    return _one(source, work, limits, root).reads
-
-
 class _Answer(msgspec.Struct, frozen=True):
     """What came back for one source: one read file, or one a member of an archive."""
 

@@ -86,5 +86,5 @@ def write_catalogue(out: Place, region: Region, year: int, base_url: str) -> Bes
         _put(folder, {})
         return Beside(folder=folder, release="")
     descriptor = json.loads((current / DESCRIPTOR).read_bytes())
-    records = catalogue_records(descriptor, region, release_address(base_url, code, year))
+    records = catalogue_records(descriptor, region, release_address(base_url, code, year), release=current.name)
     return Beside(folder=folder, release=current.name, files=_put(folder, records))

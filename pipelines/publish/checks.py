@@ -104,11 +104,6 @@ def read_descriptor(files: Mapping[str, bytes]) -> tuple[dict[str, Any] | None, 
     return descriptor, ()
 
 
-def check_descriptor(files: Mapping[str, bytes]) -> tuple[Finding, ...]:
-    """``datapackage.json`` against the v2 profile, our own checks of it, and the declared schema of its version."""
-    return read_descriptor(files)[1]
-
-
 def check_bytes(files: Mapping[str, bytes], descriptor: Mapping[str, Any]) -> tuple[Finding, ...]:
     """Each resource's ``bytes`` and ``hash`` against its file: bytes_differ, checksum_differs, release_file_missing."""
     findings = []

@@ -49,7 +49,7 @@ def publish_county(
     tables = change(dict(tables))
     files = build_package(place, year, tables, form())
     done = publish(files, out, code, year)
-    records = catalogue_records(json.loads(files["datapackage.json"]), place, base_url)
+    records = catalogue_records(json.loads(files["datapackage.json"]), place, base_url, release=done.id)
     for name, data in records.items():
         write_atomic(catalogue_path(out, code, year) / name, data)
     report = f"<!doctype html><meta charset=utf-8><title>年度报告（示例）</title><p>{seed}".encode()

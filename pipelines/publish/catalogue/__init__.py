@@ -27,6 +27,7 @@ def catalogue_records(
     *,
     documents: tuple[str, ...] = (),
     issued: datetime.date | None = None,
+    release: str = "",
 ) -> dict[str, bytes]:
     """The records of a release by file name, to lie beside its ``datapackage.json``.
 
@@ -34,7 +35,7 @@ def catalogue_records(
     ``catalogue.json`` (GB/T 21063.3, DB51/T 2847). Parameters and errors as of ``read_facts``. Pure: the same input
     gives the same bytes.
     """
-    facts = read_facts(descriptor, region, base_url, documents=documents, issued=issued)
+    facts = read_facts(descriptor, region, base_url, documents=documents, issued=issued, release=release)
     graph = dcat_graph(facts)
     return {
         "catalogue.json": json_bytes(chinese_record(facts)),

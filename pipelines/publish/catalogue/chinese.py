@@ -55,17 +55,17 @@ def _values(facts: Facts) -> dict[Fact, tuple[str, str, str]]:
     }
 
 
-def catalogue_elements(facts: Facts) -> tuple[Element, ...]:
+def catalogue_elements(facts: Facts, *, complete: bool = True) -> tuple[Element, ...]:
     """The elements of the record in declared order, those without a value left out.
 
-    Raises CatalogueError where a required one has no value.
+    Raises CatalogueError where a required one has no value, unless the record need not be ``complete``.
     """
     values = _values(facts)
     elements = []
     for declared in load_catalogue().elements:
         fixed = (declared.text_zh, declared.text_en, "")
         zh, en, link = values[declared.source] if declared.source else fixed
-        if not zh and declared.required:
+        if not zh and declared.required and complete:
             raise CatalogueError(f"必填项“{declared.name_zh}”没有值。The required element {declared.id!r} has no value")
         if zh:
             elements.append(
@@ -115,6 +115,7 @@ def chinese_record(facts: Facts) -> dict[str, Any]:
     return {
         "标准": ["GB/T 21063.3-2007", "DB51/T 2847-2021"],
         "示例数据": facts.synthetic,
+        **({"发布版本": facts.release} if facts.release else {}),
         "元数据": [
             {
                 "元素": element.id,

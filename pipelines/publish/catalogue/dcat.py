@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from rdflib import Graph, Literal, Namespace, URIRef
-from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF, RDFS, SKOS, XSD
+from rdflib.namespace import DCAT, DCTERMS, FOAF, OWL, RDF, RDFS, SKOS, XSD
 from rdflib.term import Node
 
 from pipelines.publish.catalogue.facts import Facts, File
@@ -31,6 +31,7 @@ PREFIXES = {
     "dct": DCTERMS,
     "foaf": FOAF,
     "locn": LOCN,
+    "owl": OWL,
     "rdfs": RDFS,
     "skos": SKOS,
     "spdx": SPDX,
@@ -168,6 +169,8 @@ class _Record:
         rights = self.typed(URIRef(terms.access_rights), DCTERMS.RightsStatement)
         self.add(node, DCTERMS.accessRights, rights)
         self.add(node, VERSION, Literal(facts.version))
+        if facts.release:
+            self.add(node, OWL.versionInfo, Literal(f"release {facts.release}"))
         self.add(node, DCTERMS.conformsTo, *self.standards())
         self.languages(node)
         for keyword in facts.keywords:

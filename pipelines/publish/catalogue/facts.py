@@ -1,4 +1,5 @@
-"""What every catalogue record says of a release, read once from its Data Package descriptor and the region's settings.
+"""What every catalogue record says of a release, read once from its Data Package descriptor and, where they are at
+hand, the region's settings. The portal, which reads nothing but releases, does without them.
 
 Belongs here: the facts and the addresses of files. Does not belong here: any catalogue's format.
 """
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 
 from schemas.descriptor import DESCRIPTOR
-from schemas.region import Region
+from schemas.region import Contact, Region
 
 Descriptor = Mapping[str, Any]
 
@@ -41,7 +42,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """A release as catalogues see it. ``base`` is the address of its folder, "" for addresses relative to it."""
+    """A release as catalogues see it. ``base`` is the address of its folder, "" for addresses relative to it.
+
+    ``release``: the id of the release, "" where it is not known.
+    """
 
     base: str
     identifier: str
@@ -72,6 +76,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     issued: datetime.date | None
     documents: tuple[str, ...]
     files: tuple[File, ...]
+    release: str = ""
 
     def address(self, path: str) -> str:
         """The address of a file of the release."""
@@ -121,36 +126,54 @@ def release_address(base_url: str, region: str, year: int) -> str:
     return f"{base_url.rstrip('/')}/{region}/{year}/latest/" if base_url else ""
 
 
+def _publisher(descriptor: Descriptor) -> Contact:
+    """The publisher as the descriptor names it."""
+    people: list[dict[str, Any]] = descriptor.get("contributors") or [{}]
+    told = {name: value for name, value in people[0].items() if isinstance(value, str)}
+    return Contact(
+        name_zh=told.get("title", ""),
+        name_en=told.get("organization", ""),
+        email=told.get("email", ""),
+        website=told.get("path", ""),
+    )
+
+
 def read_facts(
     descriptor: Descriptor,
-    region: Region,
+    region: Region | None = None,
     base_url: str = "",
     *,
     documents: tuple[str, ...] = (),
     issued: datetime.date | None = None,
+    release: str = "",
 ) -> Facts:
     """The facts of a release. Raises CatalogueError for another region's settings, a missing licence or a bad address.
 
-    ``base_url``: the web address of the release's folder; "": addresses are relative to that folder. ``documents``:
-    further files for people, such as the official report. ``issued``: only where the caller knows it; released bytes
-    carry no date.
+    ``region``: its settings as they stand now; without them everything is as the descriptor says, and a missing licence
+    is no error. ``base_url``: the web address of the release's folder; "": addresses are relative to that folder.
+    ``documents``: further files for people, such as the official report. ``issued``: only where the caller knows it;
+    released bytes carry no date. ``release``: its id.
     """
-    settings = region.settings
     if base_url and not _web(base_url):
         raise CatalogueError(
             f"base_url 应为网址（https://…），实为“{base_url}”。base_url should be a web address, found {base_url!r}"
         )
-    code = descriptor["x-region"]["code"]
-    if code != settings.code:
-        raise CatalogueError(f"descriptor of region {code!r}, settings of region {settings.code!r}")
+    place = descriptor["x-region"]
+    code, name_zh, name_en = place["code"], place["name_zh"], place["name_en"]
+    place_zh, publisher = name_zh, _publisher(descriptor)
     licences = descriptor.get("licenses") or [{}]
     licence = licences[0]
-    if not licence.get("name"):
-        raise CatalogueError(
-            f"{settings.code}/region.toml 没有写明许可协议 [licence]，无法编目。"
-            f"{settings.code}/region.toml names no [licence]; no catalogue takes data without one"
-        )
-    publisher = settings.publisher
+    if region is not None:
+        settings = region.settings
+        if code != settings.code:
+            raise CatalogueError(f"descriptor of region {code!r}, settings of region {settings.code!r}")
+        if not licence.get("name"):
+            raise CatalogueError(
+                f"{settings.code}/region.toml 没有写明许可协议 [licence]，无法编目。"
+                f"{settings.code}/region.toml names no [licence]; no catalogue takes data without one"
+            )
+        name_zh, name_en, publisher = settings.name_zh, settings.name_en, settings.publisher
+        place_zh = f"{settings.province_zh}{settings.city_zh}{settings.name_zh}"
     return Facts(
         base=f"{base_url.rstrip('/')}/" if base_url else "",
         identifier=descriptor["name"],
@@ -162,15 +185,15 @@ def read_facts(
         keywords=tuple(descriptor["keywords"]),
         sources=tuple(source["title"] for source in descriptor["sources"]),
         code=code,
-        region_zh=settings.name_zh,
-        region_en=settings.name_en,
-        place_zh=f"{settings.province_zh}{settings.city_zh}{settings.name_zh}",
+        region_zh=name_zh,
+        region_en=name_en,
+        place_zh=place_zh,
         year=descriptor["x-year"],
         edition=descriptor["x-form-edition"],
         expected=descriptor["x-coverage"]["expected"],
         accepted=descriptor["x-coverage"]["accepted"],
         synthetic=descriptor["x-synthetic"],
-        licence_name=licence["name"],
+        licence_name=licence.get("name", ""),
         licence_title=licence.get("title", ""),
         licence_url=_web(licence.get("path", "")),
         publisher_zh=publisher.name_zh,
@@ -181,4 +204,5 @@ def read_facts(
         issued=issued,
         documents=documents,
         files=tuple(_file(resource) for resource in descriptor["resources"]),
+        release=release,
     )

@@ -96,11 +96,12 @@ def _common(facts: Facts) -> dict[str, Any]:
 
 def schema_org(facts: Facts) -> dict[str, Any]:
     """The release as a schema.org Dataset."""
+    release = {"@type": "PropertyValue", "propertyID": "release", "value": facts.release}
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
         "@id": facts.node("dataset"),
-        "identifier": facts.identifier,
+        "identifier": [facts.identifier, release] if facts.release else facts.identifier,
         **_common(facts),
         "isAccessibleForFree": True,
         "temporalCoverage": f"{facts.year}-01-01/{facts.year}-12-31",
@@ -169,13 +170,14 @@ def _record_set(facts: Facts, file: File) -> dict[str, Any]:
 
 def croissant(facts: Facts) -> dict[str, Any]:
     """The release as a Croissant 1.0 data set: every file with its SHA-256, every table a record set."""
+    release = f"，版本 {facts.release}" if facts.release else ""
     return {
         "@context": CROISSANT_CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CROISSANT,
         **_common(facts),
         "isLiveDataset": False,
-        "citeAs": f"{facts.publisher_zh}：{facts.title_zh}（{facts.identifier}）",
+        "citeAs": f"{facts.publisher_zh}：{facts.title_zh}（{facts.identifier}{release}）",
         "distribution": [
             {
                 "@type": "cr:FileObject",

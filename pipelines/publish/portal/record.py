@@ -1,7 +1,7 @@
 """The catalogue record of a dataset as Chinese public-data platforms show it, and how to cite and load the data.
 
-Belongs here: the declared elements (GB/T 21063.3, DB51/T 2847) filled from a release's descriptor, citations, code
-snippets. Does not belong here: which elements there are (schemas/catalogue.toml), records for machines
+Belongs here: the declared elements (GB/T 21063.3, DB51/T 2847) for a page, citations, code snippets. Does not belong
+here: which elements there are (schemas/catalogue.toml), what they say of a release and records for machines
 (pipelines/publish/catalogue).
 
 No date is stated: a release's bytes and its pages do not depend on when they were made. Readers add their own.
@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
+from pipelines.publish.catalogue.chinese import catalogue_elements
+from pipelines.publish.catalogue.facts import read_facts
 from pipelines.publish.catalogue.schema_org import inline
 from pipelines.publish.portal.releases import Dataset
-from schemas.catalogue import Fact, load_catalogue
 
 SCHEMA_ORG = "schema-org.jsonld"
 
@@ -37,55 +38,26 @@ def _web(address: object) -> str:
     return text if text.startswith(("https://", "http://")) else ""
 
 
-def _publisher(dataset: Dataset) -> dict[str, str]:
-    people: list[dict[str, Any]] = dataset.descriptor.get("contributors") or [{}]
-    return {name: value for name, value in people[0].items() if isinstance(value, str)}
-
-
-def _licence(dataset: Dataset) -> dict[str, str]:
-    licences: list[dict[str, str]] = dataset.descriptor.get("licenses") or [{}]
-    return licences[0]
-
-
-def _values(dataset: Dataset) -> dict[Fact, tuple[str, str, str]]:
-    """Chinese text, English text and link by fact, from the descriptor alone."""
-    descriptor, publisher, licence = dataset.descriptor, _publisher(dataset), _licence(dataset)
-    region, coverage = descriptor["x-region"], descriptor["x-coverage"]
-    accepted, expected = coverage["accepted"], coverage["expected"]
-    return {
-        "title": (descriptor["title"], descriptor["title_en"], ""),
-        "identifier": (descriptor["name"], "", ""),
-        "metadata_identifier": (f"{descriptor['name']}-metadata", "", ""),
-        "description": (descriptor["description"], descriptor["description_en"], ""),
-        "publisher": (publisher.get("title", ""), publisher.get("organization", ""), _web(publisher.get("path"))),
-        "contact": (publisher.get("email", ""), "", ""),
-        "keywords": ("、".join(descriptor["keywords"]), "", ""),
-        "address": ("", "", ""),  # the reader's browser shows it
-        "formats": ("Parquet、CSV、XLSX、JSON", "", ""),
-        "region": (f"{region['name_zh']}（{region['standard']} {region['code']}）", region["name_en"], ""),
-        "period": (f"{dataset.year}年1月1日至12月31日", f"{dataset.year}-01-01 to {dataset.year}-12-31", ""),
-        "licence": (licence.get("title") or licence.get("name", ""), "", _web(licence.get("path"))),
-        "issued": ("", "", ""),
-        "basis": ("；".join(source["title"] for source in descriptor["sources"]), "", ""),
-        "coverage": (f"应报送{expected}个，采用{accepted}个", f"{accepted} of {expected} bodies", ""),
-    }
-
-
 def record(dataset: Dataset) -> list[Element]:
     """The declared elements of ``schemas/catalogue.toml`` that the release states, then what the portal adds."""
-    values = _values(dataset)
     rows = sum(table.num_rows for table in dataset.tables.values())
     tables = len(dataset.tables)
-    given = [
-        (one.name_zh, one.name_en, *(values[one.source] if one.source else (one.text_zh, one.text_en, "")))
-        for one in load_catalogue().elements
+    stated = [
+        Element(name_zh=one.name_zh, name_en=one.name_en, value=one.value_zh, value_en=one.value_en, link=one.link)
+        for one in catalogue_elements(read_facts(dataset.descriptor), complete=False)
     ]
-    given += [
-        ("数据量", "Volume", f"{tables} 张数据表，{rows:,} 行", f"{tables} tables, {rows:,} rows", ""),
-        ("数据结构版本", "Schema version", dataset.descriptor["version"], "", ""),
-        ("发布版本", "Release", dataset.current.id, "", ""),
+    return [
+        *stated,
+        Element(name_zh="其他格式", name_en="Also as", value="XLSX、JSON、ZIP"),
+        Element(
+            name_zh="数据量",
+            name_en="Volume",
+            value=f"{tables} 张数据表，{rows:,} 行",
+            value_en=f"{tables} tables, {rows:,} rows",
+        ),
+        Element(name_zh="数据结构版本", name_en="Schema version", value=dataset.descriptor["version"]),
+        Element(name_zh="发布版本", name_en="Release", value=dataset.current.id),
     ]
-    return [Element(name_zh=zh, name_en=en, value=v, value_en=v_en, link=link) for zh, en, v, v_en, link in given if v]
 
 
 def _schema_org(dataset: Dataset) -> dict[str, Any] | None:
@@ -131,22 +103,21 @@ def offered_beside(dataset: Dataset) -> dict[str, bytes]:
 
 def citations(dataset: Dataset) -> list[tuple[str, str]]:
     """How to cite the release: (style, text). ``{URL}``: the page's own address, which the browser fills in."""
-    descriptor, publisher = dataset.descriptor, _publisher(dataset)
-    who_zh = publisher.get("title", "")
-    who_en = publisher.get("organization") or who_zh
-    identifier, version = descriptor["name"], dataset.current.id
+    facts, version = read_facts(dataset.descriptor), dataset.current.id
+    who_zh = facts.publisher_zh
+    who_en = facts.publisher_en or who_zh
     return [
         (
             "GB/T 7714—2015",
-            f"{who_zh}. {descriptor['title']}[DS/OL]. 版本 {version}. [引用日期]. {{URL}}.",
+            f"{who_zh}. {facts.title_zh}[DS/OL]. 版本 {version}. [引用日期]. {{URL}}.",
         ),
         (
             "APA",
-            f"{who_en}. ({dataset.year}). {descriptor['title_en']} (Release {version}) [Data set]. {{URL}}",
+            f"{who_en}. ({dataset.year}). {facts.title_en} (Release {version}) [Data set]. {{URL}}",
         ),
         (
             "BibTeX",
-            f"@misc{{{identifier},\n  author = {{{{{who_en}}}}},\n  title = {{{{{descriptor['title_en']}}}}},\n"
+            f"@misc{{{facts.identifier},\n  author = {{{{{who_en}}}}},\n  title = {{{{{facts.title_en}}}}},\n"
             f"  year = {{{dataset.year}}},\n  version = {{{version}}},\n  howpublished = {{\\url{{{{URL}}}}}}\n}}",
         ),
     ]
