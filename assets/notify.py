@@ -68,12 +68,15 @@ def tell_of_gate(log: logging.Logger, settings: Settings, region: str, year: int
     standing = [
         row for row in _rows(settings, "findings", region, year) if row["severity"] == "error" and row["waived"] is None
     ]
-    if standing and {row["rule"] for row in standing} <= ONLY_MISSING:
+    own = [row for row in standing if row["body"] and row["rule"] not in ONLY_MISSING]
+    absent = any(row["rule"] in ONLY_MISSING for row in standing)
+    if absent and not own:
         log.info("只是还有单位未报送，由期限提醒告知。 / Returns are only missing; the deadline notices tell of it.")
         return None
+    # Totals cannot agree with anything while a return is absent or wrong: that is no news of its own.
+    wrong = own or standing
     stopped = [row for row in _rows(settings, "verdicts", region, year) if not row["passed"]]
     reasons = [(row["reason_zh"] or row["title_zh"], row["reason_en"] or row["title_en"]) for row in stopped]
-    wrong = [row for row in standing if row["rule"] not in ONLY_MISSING]
     notice = gate_notice(load_region(Path(settings.regions), region), year, reasons, wrong)
     state = sha256("\n".join(f"{row['body']} {row['rule']} {row['message_zh']}" for row in wrong).encode())
     if state == last:

@@ -151,10 +151,9 @@ def gate_notice(
         more = f"（另有 {len(messages) - 1} 处 / and {len(messages) - 1} more）" if len(messages) > 1 else ""
         lines.append(f"{shown}：{messages[0]}{more}")
         items.append({"body": code, "name_zh": _line(body.name_zh) if body else "", "errors": str(len(messages))})
-    title_zh = f"{name} {year} 年度：核查未通过，暂不能发布（涉及 {len(by_body)} 个单位）"
-    title_en = (
-        f"{_line(region.settings.name_en)} {year}: the gate stopped publication ({len(by_body)} bodies concerned)"
-    )
+    count = sum(bool(code) for code in by_body)
+    title_zh = f"{name} {year} 年度：核查未通过，暂不能发布（涉及 {count} 个单位）"
+    title_en = f"{_line(region.settings.name_en)} {year}: the gate stopped publication ({count} bodies concerned)"
     why = "\n".join(f"- {_line(chinese)} / {_line(english)}" for chinese, english in reasons)
     return Notice(
         kind="gate",
