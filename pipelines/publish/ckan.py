@@ -13,8 +13,8 @@ cut off left behind is found and used or removed by the next.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
+from time import sleep
 from typing import Any
 
 import msgspec
@@ -68,7 +68,7 @@ def push(
             except PushError as error:
                 if not error.retryable or attempt == attempts:
                     raise
-                time.sleep(pause * 2 ** (attempt - 1))
+                sleep(pause * 2 ** (attempt - 1))
     raise AssertionError("attempts must be at least 1")
 
 

@@ -114,9 +114,9 @@ class Portal:
             code = response.status_code
             raise PushError(
                 "server_error",
-                f"CKAN 门户 {self.url} 出错（{code}），公开的数据集没有改动。"
+                f"CKAN 门户 {self.url} 出错（{code}）；公开的数据集是完整的。"
                 "请稍后重试；仍然如此，请门户管理员查看其日志。",
-                f"The CKAN portal {self.url} failed ({code}); the public dataset is untouched. Try again later; if it"
+                f"The CKAN portal {self.url} failed ({code}); the public dataset is whole. Try again later; if it"
                 " stays so, ask the portal's administrator to look at its log.",
             )
 
@@ -145,7 +145,7 @@ class Portal:
     def _unreachable(self, error: Exception) -> PushError:
         return PushError(
             "unreachable",
-            f"连不上 CKAN 门户 {self.url}，或者中途断线（{type(error).__name__}），公开的数据集没有改动。"
+            f"连不上 CKAN 门户 {self.url}，或者中途断线（{type(error).__name__}）；公开的数据集是完整的。"
             "请检查网络和设置 ckan_url 后重试。",
             f"The CKAN portal {self.url} cannot be reached, or the connection was lost ({type(error).__name__}); the"
             " public dataset is whole. Check the network and the setting ckan_url, then try again.",

@@ -119,6 +119,7 @@ def running_portal() -> Iterator[Portal]:
         database = stack.enter_context(_postgres(folder / "postgres", programs))
         (schema,) = (CKAN / "lib").glob("python*/site-packages/ckan/config/solr/schema.xml")
         solr = serve(schema)
+        stack.callback(solr.server_close)
         stack.callback(solr.shutdown)
         port = free_port()
         url, ini = f"http://127.0.0.1:{port}", folder / "ckan.ini"
