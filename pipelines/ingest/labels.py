@@ -16,6 +16,7 @@ import msgspec
 from schemas.declaration import load_toml
 from schemas.form import FORMS, Block, Form, editions, load_form
 
+SHORT = 400  # characters. What is remembered of texts, which anybody may send, is bounded; no label is longer
 Kind = Literal["title", "corner", "head", "row", "row_group", "column", "column_group"]
 PINYIN = re.compile(r"[(（]\s*[A-Za-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ]{1,7}\s*[)）]")
 _NUMBER = re.compile(
@@ -55,9 +56,13 @@ def simplified() -> dict[int, str]:
     return {ord(pair[0]): pair[1] for pair in writing().traditional.split()}
 
 
-@lru_cache(maxsize=8192)
 def plain(text: str) -> str:
     """``text`` with compatibility forms, traditional characters and pinyin annotations resolved; marks are kept."""
+    return (_plain if len(text) <= SHORT else _plain.__wrapped__)(text)
+
+
+@lru_cache(maxsize=8192)
+def _plain(text: str) -> str:
     return PINYIN.sub("", unicodedata.normalize("NFKC", text)).translate(simplified()).lower()
 
 
@@ -65,15 +70,23 @@ def _drop(text: str) -> str:
     return _DROP.sub("", text)
 
 
-@lru_cache(maxsize=8192)
 def squash(text: str) -> str:
     """``text`` as labels are compared: only Chinese characters, digits and Latin letters remain."""
+    return (_squash if len(text) <= SHORT else _squash.__wrapped__)(text)
+
+
+@lru_cache(maxsize=8192)
+def _squash(text: str) -> str:
     return _drop(plain(text))
 
 
-@lru_cache(maxsize=8192)
 def forms_of(text: str) -> tuple[str, ...]:
     """The squashed spellings under which ``text`` may be looked up, the most specific first."""
+    return (_forms_of if len(text) <= SHORT else _forms_of.__wrapped__)(text)
+
+
+@lru_cache(maxsize=8192)
+def _forms_of(text: str) -> tuple[str, ...]:
     whole = plain(text)
     bare = _NUMBER.sub("", whole)
     # An explanation in brackets is not part of a label; a leading number in brackets is.
@@ -139,9 +152,13 @@ def longest_label() -> int:
     return max(len(key) for key in vocabulary())
 
 
-@lru_cache(maxsize=8192)
 def meanings_of(text: str) -> tuple[Meaning, ...]:
     """What ``text`` may mean as a label; the meanings of its most specific spelling, () for anything else."""
+    return (_meanings_of if len(text) <= SHORT else _meanings_of.__wrapped__)(text)
+
+
+@lru_cache(maxsize=8192)
+def _meanings_of(text: str) -> tuple[Meaning, ...]:
     if not text or len(text) > 400:
         return ()
     words = vocabulary()
@@ -167,12 +184,16 @@ def only_in(text: str, edition: str, table: str) -> tuple[str, str, str] | None:
     return meanings[0].kind, meanings[0].block, meanings[0].id
 
 
-@lru_cache(maxsize=4096)
 def ending_of(text: str) -> tuple[Meaning, ...]:
     """What the end of ``text`` means when only labels that span several rows, or their debris, stand before it.
 
     ``三、本年度办理结果（一）予以公开`` and ``度 4.保护第三方合法权益`` end in a row's label.
     """
+    return (_ending_of if len(text) <= SHORT else _ending_of.__wrapped__)(text)
+
+
+@lru_cache(maxsize=4096)
+def _ending_of(text: str) -> tuple[Meaning, ...]:
     key = squash(text)
     words = vocabulary()
     if len(key) < 5 or len(key) > 2 * longest_label():

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
-from pipelines.ingest.labels import Kind, Meaning, ending_of, meanings_of, plain
+from pipelines.ingest.labels import SHORT, Kind, Meaning, ending_of, meanings_of, plain
 from pipelines.ingest.normalise import looks_like_value
 
 SlotKind = Literal["empty", "value", "label", "words"]
@@ -28,9 +28,6 @@ _TRAILING = re.compile(rf"^(.*?[^\d\s.,，])[ \u3000\u00a0]*[ \u3000\u00a0]({_FI
 # A remark on a figure says what the figure contains; anything else in brackets is a label or a note of its own.
 _REMARK = re.compile(r"^[(（]\s*(?:其中|含|包括|包含|不含|另|均)[^()（）]*[)）]$")
 _SECTION = re.compile(r"^[#*\s]*[一二三四五六七八九十]{1,3}\s*[、.．]")
-
-
-SHORT = 80  # characters: what is remembered of texts, which anybody may send, is bounded
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,22 +65,30 @@ def label_meanings(text: str) -> tuple[Meaning, ...]:
     return meanings_of(text) or ending_of(text)
 
 
-@lru_cache(maxsize=8192)
 def row_named(text: str, edition: str, table: str) -> str:
     """The id of the row that a text names in a table of an edition, "" for none."""
+    return (_row_named if len(text) <= SHORT else _row_named.__wrapped__)(text, edition, table)
+
+
+@lru_cache(maxsize=8192)
+def _row_named(text: str, edition: str, table: str) -> str:
     meant = (m for m in label_meanings(text) if m.kind == "row" and m.table == table and m.edition == edition)
     return next((meaning.id for meaning in meant), "")
 
 
-@lru_cache(maxsize=8192)
 def may_be(text: str, kind: Kind, table: str) -> bool:
     """Whether a text may be a label of that kind in a table of any edition."""
+    return (_may_be if len(text) <= SHORT else _may_be.__wrapped__)(text, kind, table)
+
+
+@lru_cache(maxsize=8192)
+def _may_be(text: str, kind: Kind, table: str) -> bool:
     return any(meaning.kind == kind and meaning.table == table for meaning in label_meanings(text))
 
 
 def slot_kind(text: str, number: str = "", formula: bool = False) -> SlotKind:
     """What a piece of text is by itself."""
-    return (_kind_kept if len(text) <= SHORT else _kind)(text, number, formula)
+    return (_kind_kept if len(text) + len(number) <= SHORT else _kind)(text, number, formula)
 
 
 def _kind(text: str, number: str, formula: bool) -> SlotKind:

@@ -18,6 +18,7 @@ import msgspec
 from schemas.intake import State
 
 MAX_WHOLE, MAX_DECIMALS = 14, 4
+MOST_KEPT = 400  # characters: what is remembered of texts, which anybody may send, is bounded
 Doubt = Literal["", "too_long", "unit", "sign"]
 
 _NONE = re.compile(r"^(?:[/\\]+|[-−–—―‐‑‒﹣]{1,4}|无|暂无|没有|未发生|不涉及|不适用|n/?a)[.。]?$", re.IGNORECASE)
@@ -118,10 +119,9 @@ def read_value(text: str, kind: str = "count", unit: str = "", number: str = "")
     Never raises. A unit changes the value only when the cell itself states it; a unit the form leaves open (neither
     元 nor 万元) keeps the figure as printed.
     """
-    return _read(text, kind, unit, number)
+    return (_kept if len(text) + len(number) <= MOST_KEPT else _read)(text, kind, unit, number)
 
 
-@lru_cache(maxsize=8192)
 def _read(text: str, kind: str, unit: str, number: str) -> Reading:
     if number:
         value = _exact(tidy(number).lstrip("+-").lower())
@@ -141,6 +141,9 @@ def _read(text: str, kind: str, unit: str, number: str) -> Reading:
         if reading is not None:
             return msgspec.structs.replace(reading, remark=remarked.group(2).strip())
     return Reading("text")
+
+
+_kept = lru_cache(maxsize=8192)(_read)
 
 
 def _bounded(value: Decimal, remark: str) -> Reading:
@@ -192,5 +195,5 @@ def looks_like_value(text: str, number: str = "") -> bool:
 
 @lru_cache(maxsize=8192)
 def _looks(text: str) -> bool:
-    state = _read(text, "signed_count", "", "").state
-    return state in ("given", "slash") or _read(text, "money", "万元", "").state == "given"
+    state = _kept(text, "signed_count", "", "").state
+    return state in ("given", "slash") or _kept(text, "money", "万元", "").state == "given"

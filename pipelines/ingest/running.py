@@ -14,8 +14,8 @@ from itertools import accumulate
 
 import msgspec
 
-from pipelines.ingest.labels import PINYIN, simplified
-from pipelines.ingest.lines import SHORT, Line
+from pipelines.ingest.labels import PINYIN, SHORT, simplified
+from pipelines.ingest.lines import Line
 
 _SUBSECTION = re.compile(r"^\s*[(（]\s*[一二三四五六七八九十]{1,3}\s*[)）]")
 _LONG = 25

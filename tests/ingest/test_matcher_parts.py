@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.ingest import labels, lines, normalise
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
 from pipelines.ingest.geometry import columns_below, columns_beside, slots_at, survey
 from pipelines.ingest.labels import (
@@ -390,3 +391,17 @@ def test_a_figure_over_two_rows_is_no_figure_of_one() -> None:
     geometry = survey(Grid(cells=cells))
     assert slots_at(geometry, (0, 5), 0) is not None
     assert slots_at(geometry, (0, 1), 0) is None
+
+
+def test_long_texts_are_not_remembered() -> None:
+    """Anybody may send any text; what a process keeps of them stays small."""
+    kept = (labels._plain, labels._squash, labels._forms_of, labels._meanings_of, labels._ending_of)
+    kept += (lines._row_named, lines._may_be, lines._kind_kept, normalise._kept)
+    before = [each.cache_info().currsize for each in kept]
+    text = "本年新收政府信息公开申请数量" + " " * labels.SHORT
+    for said in (text, "1" + " " * labels.SHORT):
+        for ask in (squash, forms_of, meanings_of, ending_of, lines.slot_kind, normalise.read_value):
+            ask(said)
+        lines.may_be(said, "row", "requests")
+        lines.row_named(said, "2021", "requests")
+    assert [each.cache_info().currsize for each in kept] == before

@@ -41,7 +41,7 @@ def parse(part: bytes, name: str) -> etree._Element:
     return root
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)  # of names that anybody may make up, however long
 def bare(tag: object) -> str:
     """A tag or attribute name without its namespace (transitional and strict office files differ in it alone)."""
     return str(tag).rpartition("}")[2]
