@@ -50,6 +50,16 @@ class _Front(click.Group):
             return super().invoke(ctx)
         except (DeclarationError, SettingsError) as error:
             raise click.ClickException(str(error)) from None
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            from pipelines.faults import explained
+
+            words = explained(type(error).__name__, str(error))
+            if words is None:
+                raise
+            where = getattr(error, "filename", None)
+            raise click.ClickException(" ".join([f"“{where}”：{words[0]}" if where else words[0], words[1]])) from None
 
 
 click.ClickException.exit_code = 2
@@ -285,6 +295,7 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
         click.echo(f"{said[0]}：{outcome.path}  {said[1]}: release {outcome.release}")
         if job == "annual_report":
             click.echo("查看门户：gongkai portal  See the portal: gongkai portal")
+        _release_note(settings.out, region, year, outcome.release)
         return
     stopped = outcome.status == "stopped"
     click.echo("没有发布，原因如下： Not published, because:" if stopped else "运行失败： The run failed:", err=True)
@@ -293,6 +304,23 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
         for line, other in itertools.zip_longest(chinese.splitlines(), english.splitlines(), fillvalue=""):
             click.echo(f"- {line}" + (f"\n  {other}" if other != line else ""), err=True)
     sys.exit(1 if stopped else 2)
+
+
+def _release_note(out: str, region: str, year: int, release: str) -> None:
+    """Say in short what the release changed against the one before; all of it is in history.json and the portal."""
+    from pipelines.publish.changes import change_lines
+    from pipelines.publish.history import read_history
+
+    history = read_history(out, region, year)
+    event = next((e for e in reversed(history.events) if e.event == "published" and e.id == release), None)
+    if event is None or not event.previous:
+        return
+    count = len(event.changes)
+    click.echo(
+        f"与上一版本 {event.previous} 相比，{count} 个数字有变化。 {count} figures differ from that release."
+    )
+    for chinese, english in change_lines(event.changes):
+        click.echo(f"- {chinese} {english}".rstrip())
 
 
 class _progress:  # noqa: N801 - used as a function

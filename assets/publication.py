@@ -5,7 +5,6 @@ pipelines/publish).
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -22,7 +21,7 @@ from pipelines.publish.package import build_package
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
 from pipelines.publish.package_checks import check_package
 from pipelines.publish.release import publish
-from pipelines.publish.signature import is_signed, sign_release
+from pipelines.publish.signature import is_signed, signer
 from pipelines.settings import load_settings
 from pipelines.validate.bulk import gate
 from pipelines.validate.collect import collect_findings
@@ -159,10 +158,8 @@ def release(
     The immutable, content-addressed release; nothing new is made when nothing changed.
     """
     partition = workspace.partition(context)
-    published = publish(package, workspace.out, partition.code, partition.year)
-    key = load_settings().signing_key  # read here: no setting of a key lands in Dagster's records
-    if key:
-        sign_release(published.path, Path(key))
+    sign = signer(load_settings().signing_key)  # read here: no setting of a key lands in Dagster's records
+    published = publish(package, workspace.out, partition.code, partition.year, sign)
     return dg.MaterializeResult(
         metadata={
             "版本 / release": dg.MetadataValue.text(published.id),

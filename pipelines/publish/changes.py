@@ -47,6 +47,8 @@ NEW_FILE: Reason = ("该单位报送了新的文件", "the body handed in anothe
 CAME: Reason = ("该单位的报表新近采用", "the body's return is newly accepted")
 WENT: Reason = ("该单位的报表不再采用", "the body's return is no longer accepted")
 READ_ANEW: Reason = ("同一文件，读法或规则已更新", "the same file, read by a newer program or rule")
+TAKEN_BACK: Reason = ("原有的更正已取消", "a correction no longer applies")
+SUPPLEMENT: Reason = ("县级补充数据有更新", "the county's own supplement changed")
 SHOWN = 5  # bodies named behind a changed total
 
 
@@ -56,6 +58,16 @@ def _rows(files: Mapping[str, bytes], table: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _corrections(files: Mapping[str, bytes]) -> dict[Key, Reason]:
+    """What was corrected, by body and cell, in the words of the finding."""
+    return {
+        (row["body"], cell): (row["message_zh"], row["message_en"])
+        for row in _rows(files, "findings")
+        if row["rule"] == "correction_applied"
+        for cell in (row["cells"] or "").split(";")
+    }
+
+
 class _Causes:
     """Why figures of bodies changed, as the files of both releases tell it."""
 
@@ -63,11 +75,11 @@ class _Causes:
         self.old = {row["body"]: row["file_sha256"] for row in _rows(before, "bodies")}
         self.new = {row["body"]: row["file_sha256"] for row in _rows(after, "bodies")}
         self.names = {row["body"]: row["name_zh"] for row in (*_rows(before, "bodies"), *_rows(after, "bodies"))}
-        self.corrected = {
-            (row["body"], cell): (row["message_zh"], row["message_en"])
+        self.corrected, self.corrected_before = _corrections(after), _corrections(before)
+        self.excused = {
+            row["body"]: row["waived"]
             for row in _rows(after, "findings")
-            if row["rule"] == "correction_applied"
-            for cell in (row["cells"] or "").split(";")
+            if row["waived"] and row["rule"] == "roster_missing"
         }
 
     def of(self, body: str, cell: str) -> Reason:
@@ -75,9 +87,12 @@ class _Causes:
         if (body, cell) in self.corrected:
             return self.corrected[body, cell]
         old, new = self.old.get(body), self.new.get(body)
+        if old and not new and body in self.excused:
+            why = self.excused[body]
+            return f"{WENT[0]}，经批准豁免：{why}", f"{WENT[1]}; waived: {why}"
         if old != new:
             return CAME if not old else WENT if not new else NEW_FILE
-        return READ_ANEW
+        return TAKEN_BACK if (body, cell) in self.corrected_before else READ_ANEW
 
     def of_total(self, bodies: Sequence[str]) -> Reason:
         """The cause of a change of a total: the bodies whose figure changed."""
@@ -125,7 +140,10 @@ def changed_cells(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> tu
             moved.setdefault(cell, []).append(body)
     changes: list[Change] = []
     for table, body, cell, was, now in changed:
-        chinese, english = causes.of(body, cell) if body else causes.of_total(moved.get(cell, ()))
+        if body:
+            chinese, english = causes.of(body, cell)
+        else:
+            chinese, english = SUPPLEMENT if table == "indicators" else causes.of_total(moved.get(cell, ()))
         changes.append(
             Change(
                 table=table,
@@ -138,3 +156,19 @@ def changed_cells(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> tu
             )
         )
     return tuple(changes)
+
+
+def change_lines(changes: Sequence[Change], most: int = SHOWN) -> tuple[Reason, ...]:
+    """A short release note in lines of Chinese and English: the first ``most`` changes, and how many more there are.
+
+    The same figure in both languages, so that a line is ``(chinese, english)`` with the reason in each.
+    """
+    lines = []
+    for change in changes[:most]:
+        was, now = (text if text is not None else "—" for text in (change.before, change.after))
+        figure = f"{change.body} {change.cell}".lstrip()
+        lines.append((f"{figure}：{was} → {now}，{change.reason_zh}".rstrip("，"), change.reason_en))
+    if len(changes) > most:
+        more = len(changes) - most
+        lines.append((f"另有 {more} 处", f"{more} more"))
+    return tuple(lines)

@@ -3,7 +3,7 @@
 Belongs here: staging, the move into place, the pointer, withdrawal. Does not belong here: building (package.py) or
 judging (checks.py) the files; whether to publish at all (assets).
 
-Order of a publication: stage and force to disk, rename to ``releases/<id>/``, append to ``history.json``, move
+Order of a publication: stage and force to disk, rename to ``releases/<id>/``, sign, append to ``history.json``, move
 ``latest.json`` and the link ``latest``. Each step is atomic, and a publication that is killed at any point is taken
 up again by the next: a release is whole or absent, ``latest`` never names one that is not whole. On storage without
 renames (S3) ``SHA256SUMS`` is put last; a folder without it is no release.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from pipelines.storage import (
 ID_LENGTH = 16
 STAGING = ".staging-"
 READ_ONLY = 0o444
+Sign = Callable[[bytes], bytes]
 
 
 class ReleaseError(ValueError):
@@ -91,8 +92,11 @@ def release_files(folder: UPath) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in read_sums(sums)} | {SUMS: sums}
 
 
-def publish(files: Mapping[str, bytes], out: Place, region: str, year: int) -> Published:
+def publish(files: Mapping[str, bytes], out: Place, region: str, year: int, sign: Sign | None = None) -> Published:
     """Put a built package in place and let ``latest`` name it; the same files again change nothing.
+
+    ``sign``: signs ``SHA256SUMS``; the signature stands there before ``latest`` moves, and one that stands is kept. A
+    release that was published unsigned is signed when the same files come again. What ``sign`` raises stops everything.
 
     Raises ReleaseError for files that their own ``SHA256SUMS`` does not cover, ReleaseDamagedError if a release of
     that id stands there with other bytes, ReleaseWithdrawnError if it was withdrawn, HistoryError, OSError. Nothing
@@ -110,8 +114,11 @@ def publish(files: Mapping[str, bytes], out: Place, region: str, year: int) -> P
                 f"相同内容的版本 {identifier} 已撤回（{withdrawn.reason}），不再发布。请先改正数据再运行。"
                 f" Release {identifier} with the same content was withdrawn ({withdrawn.reason}). Mend the data first."
             )
-        before = history.current
-        _place(files, releases_path(out, region, year) / identifier)
+        before, folder = history.current, releases_path(out, region, year) / identifier
+        signature = sign(files[SUMS]) if sign is not None and not (folder / SIGNATURE).exists() else None
+        _place(files, folder)
+        if signature is not None:
+            write_atomic(folder / SIGNATURE, signature)
         if before != identifier:
             changes = _changes(out, region, year, before, files)
             history = history.then("published", identifier, previous=before, changes=changes)
@@ -120,7 +127,7 @@ def publish(files: Mapping[str, bytes], out: Place, region: str, year: int) -> P
         event = next(e for e in reversed(history.events) if e.event == "published" and e.id == identifier)
         return Published(
             id=identifier,
-            path=releases_path(out, region, year) / identifier,
+            path=folder,
             new=moved,
             previous=event.previous if moved else "",
             changes=event.changes if moved else (),

@@ -17,6 +17,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from upath import UPath
@@ -116,6 +118,11 @@ def verify(data: bytes, signature: bytes, allowed_signers: Path) -> str:
 def is_signed(folder: UPath) -> bool:
     """Whether a release carries a signature."""
     return (folder / SIGNATURE).exists()
+
+
+def signer(key: str) -> Callable[[bytes], bytes] | None:
+    """What signs with the key of the setting ``signing_key``; None where none is set."""
+    return partial(sign, key_path=Path(key)) if key else None
 
 
 def sign_release(folder: UPath, key: Path) -> bool:

@@ -18,7 +18,17 @@ import pytest
 from upath import UPath
 
 from pipelines.publish import release as release_module
-from pipelines.publish.changes import CAME, NEW_FILE, READ_ANEW, WENT, Change, changed_cells
+from pipelines.publish.changes import (
+    CAME,
+    NEW_FILE,
+    READ_ANEW,
+    SUPPLEMENT,
+    TAKEN_BACK,
+    WENT,
+    Change,
+    change_lines,
+    changed_cells,
+)
 from pipelines.publish.history import HistoryError, read_history, read_latest
 from pipelines.publish.package import SUMS, build_package, sums_of
 from pipelines.publish.release import (
@@ -144,8 +154,15 @@ def test_a_body_that_joins_or_leaves_is_a_change_of_each_of_its_figures(tmp_path
     left = put(build_package(region(), YEAR, county(waived=1), form()), tmp_path)
     gone = [change for change in left.changes if change.body == f"{CODE}-D03"]
     assert {change.after for change in gone} == {None}
-    assert {(change.reason_zh, change.reason_en) for change in gone} == {WENT}
+    waived = "机构撤并（负责人，2024-02-01）"
+    assert {(change.reason_zh, change.reason_en) for change in gone} == {
+        (f"{WENT[0]}，经批准豁免：{waived}", f"{WENT[1]}; waived: {waived}")
+    }
     assert len(gone) == 203
+    lines = change_lines(left.changes)
+    assert len(lines) == 6
+    assert lines[0][0].startswith(f"{left.changes[0].cell}：")
+    assert lines[-1] == (f"另有 {len(left.changes) - 5} 处", f"{len(left.changes) - 5} more")
 
 
 def test_the_cause_of_a_change_is_the_new_file_or_the_approved_correction() -> None:
@@ -171,12 +188,23 @@ def test_the_cause_of_a_change_is_the_new_file_or_the_approved_correction() -> N
     row |= {"message_zh": "按批准更正", "message_en": "corrected"}
     tables["findings"] = pl.DataFrame([row], schema=tables["findings"].schema, orient="row")
     assert causes(tables) == {("按批准更正", "corrected")}
+    corrected = county() | {"findings": tables["findings"]}
+    back = changed_cells(build_package(region(), YEAR, corrected, form()), built(3))
+    assert {(change.reason_zh, change.reason_en) for change in back if change.body == one} == {TAKEN_BACK}
+    supplement = county()
+    supplement["indicators"] = supplement["indicators"].with_columns((pl.col("value") + 1).alias("value"))
+    (more,) = changed_cells(built(), build_package(region(), YEAR, supplement, form()))
+    assert (more.reason_zh, more.reason_en) == SUPPLEMENT
+    assert change_lines([more]) == ((f"documents：12.5 → 13.5，{SUPPLEMENT[0]}", SUPPLEMENT[1]),)
 
 
 def test_a_release_without_a_table_published_none_of_its_figures() -> None:
     before = {name: data for name, data in built().items() if name != "data/indicators.parquet"}
     (change,) = changed_cells(before, built())
-    assert change == Change(table="indicators", cell="documents", before=None, after="12.5")
+    why_zh, why_en = SUPPLEMENT
+    assert change == Change(
+        table="indicators", cell="documents", before=None, after="12.5", reason_zh=why_zh, reason_en=why_en
+    )
 
 
 def test_going_back_to_earlier_data_moves_latest_and_is_recorded(tmp_path: Path) -> None:

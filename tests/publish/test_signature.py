@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.publish.package import SIGNATURE, SUMS, build_package
 from pipelines.publish.release import publish, release_files
-from pipelines.publish.signature import SignatureError, sign, sign_release, verify
+from pipelines.publish.signature import SignatureError, sign, sign_release, signer, verify
 from pipelines.publish.verify import verify as verify_release
 from tests.publish.county import CODE, YEAR, county, form, region
 
@@ -123,6 +123,34 @@ def test_a_release_is_signed_once_and_keeps_its_id(release, tmp_path):
     assert (release.path / SIGNATURE).read_bytes() == signature
     again = publish(release_files(release.path), tmp_path / "out", CODE, YEAR)
     assert (again.id, again.new) == (release.id, False)
+
+
+def test_a_release_is_signed_before_latest_names_it(tmp_path):
+    files, out = build_package(region(), YEAR, county(), form()), tmp_path / "out"
+    latest = out / CODE / str(YEAR) / "latest.json"
+    with pytest.raises(SignatureError):
+        publish(files, out, CODE, YEAR, signer(str(tmp_path / "absent")))
+    assert not latest.exists()
+    assert not list((out / CODE / str(YEAR) / "releases").glob("*"))
+    sign_now = signer(str(make_key(tmp_path, "key")))
+    seen = []
+
+    def sign_and_look(data: bytes) -> bytes:
+        seen.append(latest.exists())
+        return sign_now(data)
+
+    done = publish(files, out, CODE, YEAR, sign_and_look)
+    assert (done.path / SIGNATURE).read_bytes() == sign_now(files[SUMS])
+    assert publish(files, out, CODE, YEAR, sign_and_look).new is False
+    assert seen == [False]
+    assert signer("") is None
+
+
+def test_what_was_published_unsigned_is_signed_when_it_comes_again(release, tmp_path):
+    sign_now = signer(str(make_key(tmp_path, "key")))
+    again = publish(release_files(release.path), tmp_path / "out", CODE, YEAR, sign_now)
+    assert (again.id, again.new) == (release.id, False)
+    assert (again.path / SIGNATURE).read_bytes() == sign_now((again.path / SUMS).read_bytes())
 
 
 def test_who_signed_a_release_is_told_to_those_who_ask(release, tmp_path):
