@@ -104,11 +104,12 @@ def _json(value: object) -> None:
 
 
 def _read(path: Path) -> ReadFile:
+    from pipelines.ingest.limits import limits_of
     from pipelines.ingest.sandbox import read_one
 
     if not path.is_file():
         fail(f"没有文件“{path}”，请核对路径。", f"There is no file {str(path)!r}; check the path.")
-    return read_one(path)
+    return read_one(path, limits=limits_of(load_settings()))
 
 
 def _body_of(read: ReadFile) -> tuple[str | None, Region | None]:
@@ -316,9 +317,7 @@ def _release_note(out: str, region: str, year: int, release: str) -> None:
     if event is None or not event.previous:
         return
     count = len(event.changes)
-    click.echo(
-        f"与上一版本 {event.previous} 相比，{count} 个数字有变化。 {count} figures differ from that release."
-    )
+    click.echo(f"与上一版本 {event.previous} 相比，{count} 个数字有变化。 {count} figures differ from that release.")
     for chinese, english in change_lines(event.changes):
         click.echo(f"- {chinese} {english}".rstrip())
 
