@@ -52,8 +52,9 @@ def _part_key(known: list[KnownRegion], counting: Mapping[str, Counting | Unusab
 def program_key() -> str:
     """The hash of the code and declarations that make a part, so that a newer program works it out anew."""
     project = Path(__file__).resolve().parents[1]
-    files = ["pipelines/aggregate/rollup.py", "schemas/rollup.py", "schemas/tables.toml", "schemas/findings.toml"]
-    files += ["pipelines/publish/rollup_package.py", "pipelines/publish/tables.py", "pipelines/publish/arrow.py"]
+    files = [f"pipelines/aggregate/{name}.py" for name in ("rollup", "rollup_regions")]
+    files += [f"pipelines/publish/{name}.py" for name in ("rollup_package", "rollup_source", "tables", "arrow")]
+    files += ["schemas/rollup.py", "schemas/tables.toml", "schemas/findings.toml"]
     files += sorted(path.relative_to(project).as_posix() for path in (project / "schemas" / "forms").glob("*.toml"))
     return sha256("".join(sha256((project / name).read_bytes()) for name in files).encode())
 

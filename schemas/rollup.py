@@ -13,7 +13,7 @@ its release stands; until then the regions below are added, and the higher one i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -52,6 +52,7 @@ class ReleasedTotals(msgspec.Struct, frozen=True, kw_only=True):
     """The totals of the release that counts for a region, read back and checked against its SHA256SUMS.
 
     ``values`` and ``bodies`` by cell id: the figure (None: no body gave it) and how many bodies stand behind it.
+    ``waived``: the rules that an approved waiver lets the region break, as its own findings say.
     """
 
     code: str
@@ -64,6 +65,16 @@ class ReleasedTotals(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
     values: Mapping[str, Value]
     bodies: Mapping[str, int]
+    waived: tuple[str, ...] = ()
+
+
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands behind a total, as far as rules ask: figures, rule-making power, rules that are waived."""
+
+    code: str
+    values: Mapping[str, Value]
+    powerful: bool
+    waived: frozenset[str]
 
 
 class Unusable(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,18 +149,16 @@ def unbalanced_places(
     names: tuple[str, str],
     year: int,
     totals: tuple[Mapping[str, Value], Mapping[str, int]],
-    behind: Iterable[tuple[str, Mapping[str, Value], bool]],
+    behind: Sequence[Behind],
 ) -> list[Finding]:
-    """The error rules that the totals of a place break: ``rollup_unbalanced``, or ``rollup_rule_inherited`` where the
-    regions behind them break the same rule by just as much in their own releases (an approved waiver).
+    """The error rules that the totals of a place break: ``rollup_unbalanced``, or ``rollup_rule_inherited`` where
+    approved waivers let the regions behind them break the same rule, together by just as much.
 
-    ``totals``: value and number of regions by cell; ``behind``: code, values and rule-making power of each region that
-    is added. A rule whose cells rest on different numbers of regions says nothing: the sum of what some state cannot
-    be held against the sum of what others state.
+    ``totals``: value and number of regions by cell; ``behind``: what is added. A rule whose cells rest on different
+    numbers of regions says nothing: the sum of what some state cannot be held against the sum of what others state.
     """
     values, counts = totals
-    regions = list(behind)
-    powerful = any(power for _, _, power in regions)
+    powerful = any(one.powerful for one in behind)
     found: list[Finding] = []
     for rule in rules.rules:
         if rule.severity != "error" or rule.across_years or (rule.unless and powerful):
@@ -157,12 +166,13 @@ def unbalanced_places(
         residual = rule.residual(values) if len({counts.get(cell, 0) for cell in rule.cells}) == 1 else None
         if residual is None or rule.holds(residual):
             continue
-        own = {code: left for code, stated, _ in regions if (left := rule.residual(stated)) is not None}
+        own = {one.code: left for one in behind if (left := rule.residual(one.values)) is not None}
         broken = sorted(code for code, left in own.items() if not rule.holds(left))
+        excused = {one.code for one in behind if rule.id in one.waived}
         words: dict[str, object] = {"name": names[0], "name_en": names[1] or names[0], "code": place, "rule": rule.id}
         said = rule_finding(form, rule, values)
         about = {"year": year, "region": place, "cells": rule.cells, "difference": residual}
-        if broken and sum(own.values(), Decimal(0)) == residual:
+        if broken and excused >= set(broken) and sum(own.values(), Decimal(0)) == residual:
             words |= {"difference": number_text(residual), "regions": "、".join(broken)}
             found.append(make_finding("rollup_rule_inherited", words=words, **about))
             continue

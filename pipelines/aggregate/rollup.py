@@ -13,24 +13,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-import msgspec
 import polars as pl
 
-from schemas.findings import SEVERITIES, Finding, make_finding, number_text, place_en, place_zh
+from pipelines.aggregate.rollup_regions import (
+    Member,
+    Sum,
+    add_up,
+    higher_findings,
+    members_of,
+    one_region,
+    region_findings,
+)
+from schemas.findings import SEVERITIES, Finding, make_finding, number_text
 from schemas.form import Form
 from schemas.frames import tidy_schema, tidy_types
 from schemas.rollup import (
     COUNTRY,
     COUNTRY_TABLES,
     PROVINCE_TABLES,
+    Behind,
     KnownRegion,
-    Outcome,
     ReleasedTotals,
     Standing,
-    Unusable,
-    Value,
     counts_in,
-    includer_of,
     parent_of,
     place_level,
     place_names,
@@ -40,187 +45,7 @@ from schemas.rollup import (
 from schemas.rules import RuleSet
 
 SEPARATOR = ";"
-ENOUGH_CELLS = 5  # figures above 0 below a region before "none of its totals is less" says anything
-NO_FIGURE = "—"
 Frames = dict[str, pl.DataFrame]
-
-
-class Sum(msgspec.Struct, frozen=True, kw_only=True):
-    """Totals with who stands behind them, by cell. Adding Sums in any order and grouping gives the same Sum.
-
-    ``regions``: the codes of those added; ``silent``: by cell, those of them that do not state it.
-    """
-
-    values: Mapping[str, Value]
-    counts: Mapping[str, int]
-    bodies: Mapping[str, int]
-    regions: tuple[str, ...]
-    silent: Mapping[str, tuple[str, ...]]
-
-
-class _Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A known region with what became of it."""
-
-    known: KnownRegion
-    standing: Standing
-    outcome: Outcome
-    within: str | None
-
-    @property
-    def code(self) -> str:
-        return self.known.code
-
-    @property
-    def totals(self) -> ReleasedTotals | None:
-        usable = self.outcome in ("counted", "within") and isinstance(self.standing, ReleasedTotals)
-        return self.standing if usable and isinstance(self.standing, ReleasedTotals) else None
-
-
-def one_region(form: Form, totals: ReleasedTotals) -> Sum:
-    """A region's own totals as a Sum of one."""
-    stated = {cell.id: totals.values.get(cell.id) for cell in form.cells}
-    return Sum(
-        values=stated,
-        counts={cell: int(value is not None) for cell, value in stated.items()},
-        bodies={cell: totals.bodies.get(cell, 0) for cell in stated},
-        regions=(totals.code,),
-        silent={cell: () if value is not None else (totals.code,) for cell, value in stated.items()},
-    )
-
-
-def add_up(form: Form, parts: Iterable[Sum]) -> Sum:
-    """The sum of Sums, exact; null where none of them has the figure."""
-    values: dict[str, Value] = {cell.id: None for cell in form.cells}
-    counts, bodies = dict.fromkeys(values, 0), dict.fromkeys(values, 0)
-    silent: dict[str, list[str]] = {cell: [] for cell in values}
-    regions: list[str] = []
-    for part in parts:
-        regions += part.regions
-        for cell in values:
-            value = part.values[cell]
-            if value is not None:
-                before = values[cell]
-                values[cell] = value if before is None else before + value
-            counts[cell] += part.counts[cell]
-            bodies[cell] += part.bodies[cell]
-            silent[cell] += part.silent[cell]
-    return Sum(
-        values=values,
-        counts=counts,
-        bodies=bodies,
-        regions=tuple(sorted(regions)),
-        silent={cell: tuple(sorted(codes)) for cell, codes in silent.items()},
-    )
-
-
-def _members(form: Form, known: Sequence[KnownRegion], standing: Mapping[str, Standing]) -> list[_Member]:
-    def outcome(region: KnownRegion) -> Outcome:
-        stands = standing.get(region.code)
-        if stands is None:
-            return "missing"
-        if isinstance(stands, Unusable):
-            return "damaged"
-        return "counted" if stands.edition == form.edition else "other_edition"
-
-    outcomes = {region.code: outcome(region) for region in known}
-    including = [r.code for r in known if r.totals == "includes_lower" and outcomes[r.code] == "counted"]
-    members = []
-    for region in sorted(known, key=lambda region: region.code):
-        became = outcomes[region.code]
-        within = includer_of(region.code, including)
-        stands = standing.get(region.code)
-        members.append(
-            _Member(
-                known=region,
-                standing=stands,
-                outcome="within" if became == "counted" and within else became,
-                within=within,
-            )
-        )
-    return members
-
-
-def _region_findings(form: Form, member: _Member, year: int) -> Iterable[Finding]:
-    """What became of a region that is not counted."""
-    region, stands = member.known, member.standing
-    words: dict[str, object] = {
-        "name": region.name_zh,
-        "name_en": region.name_en,
-        "code": region.code,
-        "year": str(year),
-    }
-    about = {"region": region.code, "year": year}
-    if member.outcome == "missing":
-        if counts_in(places_of(region.code)[0], region.code, member.within):
-            yield make_finding("rollup_region_missing", words=words, **about)
-    elif isinstance(stands, Unusable):
-        words |= {"reason_zh": stands.reason_zh, "reason_en": stands.reason_en}
-        yield make_finding("rollup_release_damaged", words=words, **about)
-    elif member.outcome == "other_edition" and stands is not None:
-        words |= {"release": stands.release, "found": stands.edition, "expected": form.edition}
-        fields = about | {"found": stands.edition, "expected": form.edition}
-        yield make_finding("rollup_edition_differs", words=words, **fields)
-
-
-def _below(form: Form, members: Sequence[_Member], higher: _Member) -> tuple[list[_Member], Sum]:
-    """The regions right below a higher one (none that another one between them includes), and their sum."""
-    between = {
-        m.code
-        for m in members
-        if m.known.totals == "includes_lower" and m.totals and m.code != higher.code and m.code.startswith(higher.code)
-    }
-    lower = [
-        member
-        for member in members
-        if member.code != higher.code
-        and member.code.startswith(higher.code)
-        and includer_of(member.code, between) is None
-    ]
-    return lower, add_up(form, (one_region(form, member.totals) for member in lower if member.totals))
-
-
-def _higher_findings(form: Form, members: Sequence[_Member], higher: _Member, year: int) -> Iterable[Finding]:
-    """A higher region's totals beside those of the regions below it."""
-    totals = higher.totals
-    lower, below = _below(form, members, higher)
-    if totals is None or not below.regions:
-        return
-    words: dict[str, object] = {
-        "name": higher.known.name_zh,
-        "name_en": higher.known.name_en,
-        "code": higher.code,
-        "count": len(below.regions),
-    }
-    about = {"region": higher.code, "year": year}
-    if higher.known.totals == "own":
-        positive = [cell for cell, value in below.values.items() if value]
-        own = {cell: totals.values.get(cell) for cell in below.values}
-        if positive and own == below.values:
-            yield make_finding("rollup_double_count", words=words, **about)
-        elif len(positive) >= ENOUGH_CELLS and all(
-            (have := own[cell]) is not None and have >= (below.values[cell] or 0) for cell in positive
-        ):
-            yield make_finding("rollup_may_include_lower", words=words, **about)
-        return
-    missing = len(lower) - len(below.regions)
-    if missing:
-        more = words | {"known": len(lower), "missing": missing}
-        yield make_finding("rollup_lower_incomplete", words=more, **about)
-        return
-    for cell in form.cells:
-        found, expected = totals.values.get(cell.id), below.values[cell.id]
-        if found == expected:
-            continue
-        difference = None if found is None or expected is None else found - expected
-        said = {
-            "place": place_zh(form, cell),
-            "place_en": place_en(form, cell),
-            "found": NO_FIGURE if found is None else number_text(found),
-            "expected": NO_FIGURE if expected is None else number_text(expected),
-            "difference": NO_FIGURE if difference is None else number_text(difference),
-        }
-        figures = {"cells": (cell.id,), "found": found, "expected": expected, "difference": difference}
-        yield make_finding("rollup_lower_differs", words=words | said, **about | figures)
 
 
 def _frame(table: str, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
@@ -248,7 +73,7 @@ def _total_rows(form: Form, place: str, year: int, total: Sum) -> list[dict[str,
     ]
 
 
-def _region_row(member: _Member, year: int) -> dict[str, object]:
+def _region_row(member: Member, year: int) -> dict[str, object]:
     stands, usable = member.standing, member.totals
     release = stands.release or None if stands is not None else None
     return {
@@ -266,11 +91,12 @@ def _region_row(member: _Member, year: int) -> dict[str, object]:
         "bodies_expected": usable.expected if usable else None,
         "bodies_accepted": usable.accepted if usable else None,
         "rule_making_power": bool(usable and usable.rule_making_power),
+        "waived": (SEPARATOR.join(usable.waived) or None) if usable else None,
         "licence": (usable.licence or None) if usable else None,
     }
 
 
-def _place_row(place: str, year: int, names: tuple[str, str | None], members: Sequence[_Member]) -> dict[str, object]:
+def _place_row(place: str, year: int, names: tuple[str, str | None], members: Sequence[Member]) -> dict[str, object]:
     counted = [m for m in members if m.totals and counts_in(place, m.code, m.within)]
     # One that is included above need not publish of its own; it is not missing there.
     missing = [m.code for m in members if not m.totals and counts_in(place, m.code, m.within)]
@@ -332,14 +158,14 @@ def roll_up_province(
     ``known``: every region of the province that belongs in the year; ``standing``: the release that counts for each,
     by code. ``form``: the edition of the year; releases of another one are left out with a finding.
     """
-    members = _members(form, known, standing)
+    members = members_of(form, known, standing)
     places = sorted({place for region in known for place in places_of(region.code)} - {COUNTRY}, key=_place_order)
     rows: dict[str, list[dict[str, object]]] = {table: [] for table in PROVINCE_TABLES}
-    found: list[tuple[str, Finding]] = [(province, f) for m in members for f in _region_findings(form, m, year)]
+    found: list[tuple[str, Finding]] = [(province, f) for m in members for f in region_findings(form, m, year)]
     for member in members:
         rows["rollup_regions"].append(_region_row(member, year))
         if len(member.code) < 6:
-            found += [(member.code, f) for f in _higher_findings(form, members, member, year)]
+            found += [(member.code, f) for f in higher_findings(form, members, member, year)]
         if member.totals:
             rows["region_totals"] += [
                 {
@@ -362,7 +188,10 @@ def roll_up_province(
         total = add_up(form, (one_region(form, totals) for totals in counted))
         rows["rollup_places"].append(_place_row(place, year, (chinese, english), here))
         rows["rollup_totals"] += _total_rows(form, place, year, total)
-        behind = [(totals.code, totals.values, totals.rule_making_power) for totals in counted]
+        behind = [
+            Behind(code=t.code, values=t.values, powerful=t.rule_making_power, waived=frozenset(t.waived))
+            for t in counted
+        ]
         stated = (total.values, total.counts)
         broken = unbalanced_places(form, rules, place, (chinese, english or chinese), year, stated, behind)
         found += [(place, finding) for finding in broken]
@@ -389,6 +218,17 @@ def sum_of(form: Form, totals: pl.DataFrame, place: str, regions: Sequence[str] 
     )
 
 
+def _behind(province: str, total: Sum, regions: pl.DataFrame) -> Behind:
+    """A province as a part of the country."""
+    rows = [r for r in regions.iter_rows(named=True) if r["outcome"] == "counted"]
+    return Behind(
+        code=province,
+        values=total.values,
+        powerful=any(row["rule_making_power"] for row in rows),
+        waived=frozenset(rule for row in rows for rule in (row["waived"] or "").split(SEPARATOR)),
+    )
+
+
 def roll_up_country(
     form: Form, rules: RuleSet, year: int, provinces: Mapping[str, Frames], unknown: Sequence[str] = ()
 ) -> Frames:
@@ -403,10 +243,6 @@ def roll_up_country(
         for code, frames in sorted(provinces.items())
         for row in frames["rollup_places"].filter(pl.col("place") == code).iter_rows(named=True)
     ]
-    powerful = {
-        code: bool(frames["rollup_regions"].filter(pl.col("outcome") == "counted")["rule_making_power"].any())
-        for code, frames in provinces.items()
-    }
     row: dict[str, object] = {
         "place": COUNTRY,
         "year": year,
@@ -422,7 +258,7 @@ def roll_up_country(
         make_finding("rollup_region_unknown", words={"code": code, "year": str(year)}, region=code, year=year)
         for code in unknown
     ]
-    behind = [(code, part.values, powerful[code]) for code, part in sums.items()]
+    behind = [_behind(code, sums[code], frames["rollup_regions"]) for code, frames in sorted(provinces.items())]
     names = place_names(COUNTRY, ())
     found += unbalanced_places(
         form, rules, COUNTRY, (names[0], names[1] or ""), year, (total.values, total.counts), behind

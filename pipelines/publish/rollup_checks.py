@@ -21,6 +21,7 @@ from schemas.rollup import (
     COUNTRY,
     FORM_CELLS,
     PROVINCE_TABLES,
+    Behind,
     counts_in,
     includer_of,
     parent_of,
@@ -200,7 +201,15 @@ def _rules(release: Release, tables: Mapping[str, list[Row]]) -> Iterator[Findin
             continue  # already a finding
         values, counts = totals[place["place"]]
         counted = _counted(place["place"], tables["rollup_regions"])
-        behind = [(row["region"], own.get(row["region"], {}), row["rule_making_power"]) for row in counted]
+        behind = [
+            Behind(
+                code=row["region"],
+                values=own.get(row["region"], {}),
+                powerful=row["rule_making_power"],
+                waived=frozenset((row["waived"] or "").split(";")),
+            )
+            for row in counted
+        ]
         names = (place["name_zh"], place["name_en"] or place["name_zh"])
         yield from unbalanced_places(form, rules, place["place"], names, release.year or 0, (values, counts), behind)
         for cell in form.cells:

@@ -99,6 +99,8 @@ def _read(folder: UPath, counting: Counting, year: int) -> ReleasedTotals:
         licence = "; ".join(one.get("name") or one.get("path", "") for one in descriptor.get("licenses", []))
         edition, power = str(descriptor["x-form-edition"]), region.get("rule_making_power") is True
         expected, accepted = int(coverage["expected"]), int(coverage["accepted"])
+        findings = resource_path("findings", "parquet")
+        waived = _waived(read_parquet(_file(folder, findings, listed[findings])))
     except _UnusableError:
         raise
     except (PackageError, KeyError, TypeError, AttributeError, *UNREADABLE):
@@ -119,7 +121,14 @@ def _read(folder: UPath, counting: Counting, year: int) -> ReleasedTotals:
         licence=licence,
         values=dict(zip(columns["cell"], columns["value"], strict=True)),
         bodies=dict(zip(columns["cell"], columns["bodies"], strict=True)),
+        waived=waived,
     )
+
+
+def _waived(findings: pa.Table) -> tuple[str, ...]:
+    """The rules of findings that an approved waiver covers."""
+    rows = findings.select(["rule", "waived"]).to_pylist()
+    return tuple(sorted({row["rule"] for row in rows if row["waived"]}))
 
 
 def _columns(table: pa.Table, code: str, year: int) -> dict[str, list[Any]]:

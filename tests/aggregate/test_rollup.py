@@ -241,13 +241,16 @@ def test_regions_of_another_edition_are_not_added() -> None:
     assert kinds(parts) == ["rollup_edition_differs"]
 
 
-def test_a_waived_imbalance_is_inherited_and_a_new_one_is_not() -> None:
+def test_a_waived_imbalance_is_inherited_and_another_one_stops_the_roll_up() -> None:
     part = "requests.received.natural_person"
     broken = figures("510121") | {part: figures("510121")[part] + 5}
-    standing = {code: released(code) for code in COUNTIES} | {"510121": released("510121", broken)}
+    rules = tuple(rule.id for rule in RULES.rules if part in rule.cells)
+    standing = {code: released(code) for code in COUNTIES} | {"510121": released("510121", broken, waived=rules)}
     parts = roll_up([known(code) for code in COUNTIES], standing)
     assert set(kinds(parts)) == {"rollup_rule_inherited"}
     assert {finding.region for finding in findings(parts)} == {"5101", "51", COUNTRY}
+    parts = roll_up([known(code) for code in COUNTIES], standing | {"510121": released("510121", broken)})
+    assert set(kinds(parts)) == {"rollup_unbalanced"}
 
 
 # ---------------------------------------------------------------- the pandera schema
@@ -280,7 +283,7 @@ def test_who_may_make_rules_frees_the_places_above_it() -> None:
     frame = totals_wide(FORM, wide_types(FORM, RULES), table(parts, "rollup_totals"), powerful)
     assert gate(FORM, RULES, frame) == ()
     unable = msgspec.structs.replace(able, rule_making_power=False)
-    assert "rollup_rule_inherited" in kinds(roll_up([known(c) for c in (*COUNTIES, "41")], standing | {"41": unable}))
+    assert "rollup_unbalanced" in kinds(roll_up([known(c) for c in (*COUNTIES, "41")], standing | {"41": unable}))
 
 
 def test_the_order_of_regions_does_not_matter() -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.definitions import defs
 from assets.headless import step_names
+from assets.rollup import GATE as ROLLUP_CHECKS
 from pipelines.aggregate.gate import CHECKS as GATE_CHECKS
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
 from pipelines.settings import PROJECT
@@ -31,6 +32,7 @@ ASSETS = {
     "publication": {"findings", "verdicts", "publication_gate", "package", "release"},
     "feedback": {"receipts", "board"},
     "dissemination": {"official_report", "catalogue", "portal", "portal_push"},
+    "rollup": {"rollup_package", "rollup", "rollup_portal"},
 }
 
 
@@ -60,6 +62,7 @@ def test_every_gate_is_a_blocking_check():
         for spec in definition.check_specs
     }
     expected = {("publication_gate", name) for name in GATE_CHECKS} | {("package", name) for name in PACKAGE_CHECKS}
+    expected |= {("rollup_package", name) for name in (*ROLLUP_CHECKS, *PACKAGE_CHECKS)}
     assert set(checks) == expected
     assert all(checks.values())
 
@@ -70,6 +73,14 @@ def test_the_jobs_do_what_they_say():
     assert {"receipts", "portal"} & set(step_names("publish")) == set()
     assert "release" in step_names("publish")
     assert set(step_names("publish")) | set(step_names("check_only")) < set(step_names("annual_report"))
+    assert step_names("roll_up") == ("rollup_package", "rollup", "rollup_portal")
+    assert not set(step_names("roll_up")) & set(step_names("annual_report"))
+
+
+def test_the_roll_up_of_a_year_rests_on_that_years_releases_of_every_region():
+    graph = defs.resolve_asset_graph()
+    mapping = graph.get_partition_mapping(dg.AssetKey("rollup_package"), dg.AssetKey("release"))
+    assert isinstance(mapping, dg.MultiToSingleDimensionPartitionMapping)
 
 
 def test_last_years_table_is_looked_for_where_the_io_manager_puts_it(tmp_path):

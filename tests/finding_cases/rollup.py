@@ -14,7 +14,7 @@ from pipelines.aggregate.rollup import Frames
 from pipelines.publish.rollup_source import Counting, counting_release, released_totals
 from pipelines.publish.verify import check_files
 from schemas.findings import Finding
-from schemas.rollup import COUNTRY, KnownRegion, Standing, unbalanced_places
+from schemas.rollup import COUNTRY, Behind, KnownRegion, Standing, unbalanced_places
 from tests.aggregate.country import YEAR, added, clean, figures, findings, known, package, released, roll_up
 from tests.facts import FORM, RULES
 from tests.finding_cases import Case
@@ -22,6 +22,7 @@ from tests.portal.published import publish_county
 
 LOWER = ("510121", "510122")
 CELL = "proactive.licences.decisions"
+RECEIVED = ("requests.row_total.received", "requests.balance.natural_person")
 PART = "requests.received.natural_person"
 
 
@@ -69,14 +70,14 @@ def unbalanced(_: Path, more: int = 0) -> Iterable[Finding]:
     values = added(LOWER)
     values[PART] += more
     counts = dict.fromkeys(values, len(LOWER))
-    behind = [(code, figures(code), False) for code in LOWER]
+    behind = [Behind(code=code, values=figures(code), powerful=False, waived=frozenset()) for code in LOWER]
     return unbalanced_places(FORM, RULES, "5101", ("示例市", "Sample City"), YEAR, (values, counts), behind)[:1]
 
 
 def inherited(_: Path) -> Iterable[Finding]:
     values = figures(LOWER[0])
     broken = values | {PART: values[PART] + 2}
-    found = findings(roll_up([known(code) for code in LOWER], {LOWER[0]: released(LOWER[0], broken)}))
+    found = findings(roll_up([known(code) for code in LOWER], {LOWER[0]: released(LOWER[0], broken, waived=RECEIVED)}))
     return [finding for finding in found if finding.rule == "rollup_rule_inherited" and finding.region == "51"][:1]
 
 
