@@ -306,14 +306,38 @@ def _denied(block: Running, by_table: Mapping[str, str], year: int | None) -> It
                 yield claim
 
 
+@lru_cache(maxsize=64)
+def _ready_fees(year: int | None) -> tuple[tuple[FeePattern, re.Pattern[str], re.Pattern[str] | None], ...]:
+    """The declared fees, each with what it looks for (its zero, or its figure and what follows), for a report year."""
+    return tuple(
+        (
+            fee,
+            _compiled(fee.zero or f"(?:{fee.figure})$", year),
+            _compiled(fee.after, year) if fee.after else None,
+        )
+        for fee in load_claims().fees
+    )
+
+
 def find_fees(text: Sequence[Said], year: int | None) -> tuple[ReadCell, ...]:
     """The processing fees that the running text states, in the form's order; a cell stated in two ways is left out."""
     found: dict[str, list[tuple[Decimal, str, str]]] = {}
     for said in text:
-        for pattern in load_claims().fees:
-            nothing = _denied_fee(pattern, said.block, year) if pattern.zero else []
-            for cell in pattern.cells:
-                found.setdefault(cell, []).extend(nothing if pattern.zero else _fee(pattern, cell, said, year))
+        for fee, wanted, after in _ready_fees(year):
+            if fee.zero:
+                stated = [
+                    (Decimal(0), said.block.said(*match.span()), said.block.address(match.start()))
+                    for match in wanted.finditer(said.block.text)
+                ]
+                for cell in fee.cells:
+                    found.setdefault(cell, []).extend(stated)
+                continue
+            for number, place in said.numbers:
+                if number.vague or number.unit not in fee.counters or not wanted.search(place.before + "#"):
+                    continue
+                if after is None or after.match(place.after):
+                    for cell in fee.cells:
+                        found.setdefault(cell, []).extend(_fee(cell, number, said.block))
     form = _form("processing_fees", {}, year)
     return tuple(
         ReadCell(cell=cell.id, value=stated[0][0], raw=stated[0][1], state="given", at=stated[0][2])
@@ -322,22 +346,8 @@ def find_fees(text: Sequence[Said], year: int | None) -> tuple[ReadCell, ...]:
     )
 
 
-def _denied_fee(pattern: FeePattern, block: Running, year: int | None) -> list[tuple[Decimal, str, str]]:
-    """Where the text says that there were none."""
-    return [
-        (Decimal(0), block.said(*match.span()), block.address(match.start()))
-        for match in _compiled(pattern.zero, year).finditer(block.text)
-    ]
-
-
-def _fee(pattern: FeePattern, cell: str, said: Said, year: int | None) -> Iterator[tuple[Decimal, str, str]]:
-    unit = load_form(editions()[-1]).by_id[cell].unit
-    figure = _compiled(f"(?:{pattern.figure})$", year)
-    for number, place in said.numbers:
-        if number.vague or number.unit not in pattern.counters or not figure.search(place.before + "#"):
-            continue
-        if pattern.after and not _compiled(pattern.after, year).match(place.after):
-            continue
-        value = _in_unit(number.value, number.unit, unit)
-        if fits(value):
-            yield value, said.block.said(number.start, number.end), said.block.address(number.start)
+def _fee(cell: str, number: _Number, block: Running) -> Iterator[tuple[Decimal, str, str]]:
+    """The number in the cell's unit, unless it is none that a cell can have."""
+    value = _in_unit(number.value, number.unit, load_form(editions()[-1]).by_id[cell].unit)
+    if fits(value):
+        yield value, block.said(number.start, number.end), block.address(number.start)

@@ -43,6 +43,7 @@ _MARKUP = re.compile(r"<[!?a-zA-Z]")
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]\d-])')
 _WORD_XML = re.compile(r"<\?mso-application\s+progid=\"Word|<w:wordDocument\b|<pkg:package\b")
 _SHEET_XML = re.compile(r"<\?mso-application\s+progid=\"Excel|urn:schemas-microsoft-com:office:spreadsheet")
+_OFFICE = ("mso-application", "w:wordDocument", "pkg:package", "urn:schemas-microsoft-com")  # one is in either
 _HEAD = 20_000
 
 
@@ -157,9 +158,10 @@ def _textual(text: str, name: str) -> Format:
     if head.lstrip().startswith("<"):
         if "<!ENTITY" in text:
             raise hostile(name, "文件声明了外部实体", "it declares entities")
-        if _WORD_XML.search(head):
+        office = any(word in head for word in _OFFICE)
+        if office and _WORD_XML.search(head):
             return "doc"
-        if _SHEET_XML.search(head) and "<html" not in head.lower():
+        if office and _SHEET_XML.search(head) and "<html" not in head.lower():
             return "xls"
     if _HTML_START.match(head, _first_tag(head)) or _has_table(text[:500_000]):
         return "html"

@@ -56,7 +56,8 @@ def _head(grid: Grid) -> tuple[int, tuple[int, ...]] | None:
     wanted = [squash(text) for text in SUPPLEMENT_HEAD]
     rows: dict[int, dict[str, int]] = {}
     for cell in grid.cells:
-        if cell.text and not cell.number and (said := squash(cell.text)) in wanted:
+        text = cell.text
+        if text and not cell.number and not text.isdecimal() and (said := squash(text)) in wanted:
             rows.setdefault(cell.row, {}).setdefault(said, cell.column)
     for row in sorted(rows):
         if all(text in rows[row] for text in wanted):
