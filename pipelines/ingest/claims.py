@@ -325,12 +325,12 @@ def find_fees(text: Sequence[Said], year: int | None) -> tuple[ReadCell, ...]:
     for said in text:
         for fee, wanted, after in _ready_fees(year):
             if fee.zero:
-                stated = [
+                nothing = [
                     (Decimal(0), said.block.said(*match.span()), said.block.address(match.start()))
                     for match in wanted.finditer(said.block.text)
                 ]
                 for cell in fee.cells:
-                    found.setdefault(cell, []).extend(stated)
+                    found.setdefault(cell, []).extend(nothing)
                 continue
             for number, place in said.numbers:
                 if number.vague or number.unit not in fee.counters or not wanted.search(place.before + "#"):
