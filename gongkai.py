@@ -286,7 +286,7 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
             f"{counts.accepted} of {counts.bodies} returns accepted, {counts.errors} error(s), "
             f"{counts.warnings} warning(s)."
         )
-    if job != "publish":
+    if job != "publish" and outcome.status != "failed":
         board = board_path(settings.data, region, year) / "index.html"
         click.echo(f"报送进度和回执：{board}  The board and the receipts are there.")
     if outcome.status == "checked":

@@ -45,7 +45,7 @@ def readings(
 
     What stands in each file, verbatim: its tables, who reports, for which year, and what could not be read.
     """
-    reads = read_received(workspace.data, received_files, workspace.workers)
+    reads = read_received(workspace.data, received_files, workspace.workers, workspace.limits)
     formats = pl.DataFrame({"format": [read.format for read in reads]}, schema={"format": pl.String})
     counts = formats.group_by("format").len().sort("format")
     return dg.MaterializeResult(

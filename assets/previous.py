@@ -18,6 +18,7 @@ import polars as pl
 from assets.resources import Partition
 from pipelines.ingest.inbox import receive
 from pipelines.ingest.intake import read_received
+from pipelines.ingest.limits import DEFAULT_LIMITS, Limits
 from pipelines.regions import load_decisions
 from pipelines.storage import inbox_path, table_path
 from pipelines.validate.submissions import accept_submissions, history_of, judge_submissions, settle_submissions
@@ -27,13 +28,15 @@ from schemas.region import Decisions, Region
 from schemas.rules import load_rules
 
 
-def previous_submissions(data: str, regions: str, partition: Partition, workers: int) -> pl.DataFrame:
+def previous_submissions(
+    data: str, regions: str, partition: Partition, workers: int, limits: Limits = DEFAULT_LIMITS
+) -> pl.DataFrame:
     """The wide frame of last year's accepted submissions; empty where last year is neither delivered nor stored."""
-    accepted = _accepted(data, Path(regions), partition.region, partition.year - 1, workers)
+    accepted = _accepted(data, Path(regions), partition.region, partition.year - 1, workers, limits)
     return pl.DataFrame(schema=wide_types(partition.form, partition.rules)) if accepted is None else accepted
 
 
-def _accepted(data: str, regions: Path, region: Region, year: int, workers: int) -> pl.DataFrame | None:
+def _accepted(data: str, regions: Path, region: Region, year: int, workers: int, limits: Limits) -> pl.DataFrame | None:
     """The accepted submissions of a year, as its own run finds them; None where there are none and none are stored."""
     code = region.settings.code
     try:
@@ -47,9 +50,9 @@ def _accepted(data: str, regions: Path, region: Region, year: int, workers: int)
     rows = [{"region": code, "year": year, **msgspec.structs.asdict(entry)} for entry in receive(data, code, year)]
     files = pl.DataFrame(rows, schema=tidy_types("received_files"), orient="row")
     decisions: Decisions = load_decisions(regions, code, year)
-    before = _accepted(data, regions, region, year - 1, workers)
+    before = _accepted(data, regions, region, year - 1, workers, limits)
     history = history_of(form, before) if before is not None else {}
-    reads = read_received(data, files, workers)
+    reads = read_received(data, files, workers, limits)
     folders = dict(zip(files["file"], files["folder_body"], strict=True))
     settled = settle_submissions(reads, folders, region, year, form, rules, decisions, history)
     judged = judge_submissions(settled.frame, reads, region, year, form, rules, history, has_history=bool(history))

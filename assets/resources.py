@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from assets.partitions import region_year
+from pipelines.ingest.limits import Limits, limits_of
 from pipelines.regions import load_decisions, load_published, load_region
 from pipelines.settings import load_settings
 from pipelines.storage import locked, place
@@ -50,6 +51,11 @@ class Workspace(dg.ConfigurableResource[Any]):
     regions: str
     workers: int = 1
     base_url: str = ""
+
+    @property
+    def limits(self) -> Limits:
+        """What reading one file may cost: a setting of the machine that reads, so not part of a run's records."""
+        return limits_of(load_settings())
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workspace]:

@@ -34,7 +34,7 @@ def previous_year(context: dg.AssetExecutionContext, workspace: Workspace) -> dg
     Last year's accepted submissions, from storage or from last year's inbox; empty where there are none.
     """
     partition = workspace.partition(context)
-    frame = previous_submissions(workspace.data, workspace.regions, partition, workspace.workers)
+    frame = previous_submissions(workspace.data, workspace.regions, partition, workspace.workers, workspace.limits)
     return dg.MaterializeResult(value=frame, metadata={"单位数 / bodies": frame.height})
 
 

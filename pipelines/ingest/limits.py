@@ -9,8 +9,12 @@ A return has some 210 cells and its report some ten pages, so every bound is far
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 MIB = 1024 * 1024
 
@@ -31,6 +35,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that the settings ask for. Processor time grows with the clock, in the relation of the defaults."""
+    seconds = settings.limit_seconds
+    return Limits(
+        file_bytes=settings.limit_file_mebibytes * MIB,
+        memory_bytes=settings.limit_memory_mebibytes * MIB,
+        cpu_seconds=-(-seconds * DEFAULT_LIMITS.cpu_seconds // DEFAULT_LIMITS.wall_seconds),
+        wall_seconds=seconds,
+    )
+
 
 # Containers (zip, office files)
 MAX_MEMBERS = 2000
