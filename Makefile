@@ -70,7 +70,8 @@ system: ## Debian packages that some tests use (database, browser, office, fonts
 
 lock: setup-lock ## derive locks/ from pyproject.toml
 	$(COMPILE) -o locks/run.txt pyproject.toml locks/build.in
-	$(COMPILE) --extra dev --constraints locks/run.txt -o locks/dev.txt pyproject.toml locks/build.in
+	$(COMPILE) --extra deploy --constraints locks/run.txt -o locks/deploy.txt pyproject.toml locks/build.in
+	$(COMPILE) --extra dev --constraints locks/deploy.txt -o locks/dev.txt pyproject.toml locks/build.in
 	$(COMPILE) -o locks/ckan.txt locks/ckan.in
 
 clean: ## remove what make and the tools made (never data/ or out/)

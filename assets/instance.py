@@ -1,7 +1,7 @@
 """Dagster's own folder and its ``dagster.yaml``, made from the settings.
 
 Belongs here: where Dagster keeps its records and how its instance is set up. Does not belong here: the settings
-themselves (pipelines/settings.py), or running anything.
+themselves (pipelines/settings.py), or what runs.
 
 The file carries the hash of what was written into it. As long as that holds, it follows the settings; a file that a
 person has changed is theirs and is left alone.
@@ -10,9 +10,11 @@ person has changed is theirs and is left alone.
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, SettingsError, load_settings
 from pipelines.storage import local, place, sha256, write_atomic
 
 MARK = "# gongkai sha256:"
@@ -72,3 +74,22 @@ def dagster_home(settings: Settings) -> tuple[Path, bool]:
         write_atomic(config, wanted.encode())
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder, follows
+
+
+def main(command: list[str]) -> str:
+    """Make Dagster's folder ready, then become ``command``: how the containers start Dagster's own programs.
+
+    Returns what is wrong where that cannot be done.
+    """
+    try:
+        dagster_home(load_settings())
+        program = shutil.which(command[0]) if command else None
+        if program is None:
+            return "没有要启动的命令。 There is no command to start: python -m assets.instance COMMAND ..."
+        os.execv(program, command)  # noqa: S606 - the container's own command
+    except (OSError, SettingsError) as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
