@@ -240,8 +240,18 @@ def test_a_year_that_is_withdrawn_altogether_leaves_the_site(tmp_path: Path) -> 
     build_site(tmp_path, tmp_path / "portal")
     withdraw(tmp_path, CODE, YEAR, only.id, "理由", "负责人")
     build_site(tmp_path, tmp_path / "portal")
-    assert set(pages(tmp_path / "portal")) == {"index.html", "404.html"}
+    seen = pages(tmp_path / "portal")
+    there = f"{CODE}/{YEAR}/index.html"
+    assert set(seen) == {"index.html", "404.html", there}
     assert "还没有发布" in (tmp_path / "portal" / "index.html").read_text(encoding="utf-8")
+    assert seen["index.html"].xpath("//section[@aria-labelledby='gone-heading']//a/@href") == [there]
+    record = seen[there].xpath("string(//ol[@class='events'])")
+    assert only.id in record
+    assert "理由（负责人）" in record
+    assert not build_site(tmp_path, tmp_path / "portal").changed
+    publish_county(tmp_path, seed=2)
+    build_site(tmp_path, tmp_path / "portal")
+    assert not pages(tmp_path / "portal")["index.html"].xpath("//section[@aria-labelledby='gone-heading']")
 
 
 def test_a_file_of_the_site_that_was_altered_is_mended(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from assets.resources import Workspace
 from assets.withdrawal import withdraw_published
-from pipelines.publish import withdrawal
+from pipelines.publish import release, withdrawal
 from pipelines.publish.beside import write_catalogue, write_report
 from pipelines.publish.package import build_package
 from pipelines.publish.portal.site import build_site
@@ -61,15 +61,19 @@ def test_what_was_made_from_it_is_made_anew_from_the_one_before(tmp_path):
     assert not any(second in name for name in pages)
 
 
-def test_the_only_release_leaves_no_report_no_records_and_no_page(tmp_path):
+def test_the_only_release_leaves_no_report_no_records_and_a_page_that_says_why(tmp_path):
     only = released(tmp_path)
     assert withdrawn(tmp_path, only).current == ""
     here = tmp_path / CODE / str(YEAR)
     assert tree(here / "report") == tree(here / "catalogue") == {}
-    assert not any(name.startswith(CODE) for name in tree(tmp_path / "portal"))
+    site = tree(tmp_path / "portal")
+    assert [name for name in site if name.startswith(CODE)] == [f"{CODE}/{YEAR}/index.html"]
+    assert [name for name, data in site.items() if only.encode() in data] == [f"{CODE}/{YEAR}/index.html"]
+    assert WHY[0].encode() in site[f"{CODE}/{YEAR}/index.html"]
 
 
-def test_one_that_was_stopped_half_way_is_finished_by_the_next_call(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["_point", "write_report", "write_catalogue", "build_site"])
+def test_one_that_was_stopped_half_way_is_finished_by_the_next_call(tmp_path, monkeypatch, step):
     for out in (tmp_path / "whole", tmp_path / "half"):
         released(out)
         last = released(out, 3)
@@ -79,10 +83,10 @@ def test_one_that_was_stopped_half_way_is_finished_by_the_next_call(tmp_path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(withdrawal, "write_catalogue", stop)
+        patch.setattr(release if step == "_point" else withdrawal, step, stop)
         with pytest.raises(KeyboardInterrupt):
             withdrawn(tmp_path / "half", last)
-    assert withdrawn(tmp_path / "half", last).already
+    assert withdrawn(tmp_path / "half", last).already is (step != "_point")
     assert tree(tmp_path / "half") == tree(tmp_path / "whole")
 
 

@@ -157,6 +157,7 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
             items=views.items(),
             bundles=files.bundles,
             reports=files.reports,
+            changes=views.changes(dataset),
         ),
         "figures.html": render("figures.html", **shared, tab="figures", drawn=views.figures(dataset)),
         "data.html": render("data.html", **shared, tab="data", config={"tables": tables, "words": words}),
@@ -205,8 +206,12 @@ def region_page(datasets: Sequence[Dataset]) -> bytes:
     )
 
 
-def catalogue_page(summaries: Sequence[Mapping[str, Any]], rolled: Sequence[int] = ()) -> bytes:
-    """The catalogue of regions and years. ``rolled``: the years that have a roll-up."""
+def catalogue_page(
+    summaries: Sequence[Mapping[str, Any]], rolled: Sequence[int] = (), gone: Sequence[tuple[str, str, str]] = ()
+) -> bytes:
+    """The catalogue of regions and years. ``rolled``: the years that have a roll-up. ``gone``: (page, title, English
+    title) of what was withdrawn altogether.
+    """
     return render(
         "catalogue.html",
         root="",
@@ -214,6 +219,7 @@ def catalogue_page(summaries: Sequence[Mapping[str, Any]], rolled: Sequence[int]
         regions=list({one["region"]["code"]: one["region"] for one in summaries}.values()),
         years=sorted({one["year"] for one in summaries}, reverse=True),
         rolled=sorted(rolled, reverse=True),
+        gone=gone,
         synthetic=False,
     )
 

@@ -89,8 +89,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
         return len(data), sha256(data)
 
 
-def published_datasets(out: Place) -> tuple[tuple[str, int], ...]:
-    """The (region, year) pairs below ``out`` that have a release that counts, in order."""
+def dated_folders(out: Place) -> tuple[tuple[str, int], ...]:
+    """The (region, year) pairs below ``out`` that have a folder, in order."""
     root = place(out)
     if not root.exists():
         return ()
@@ -98,8 +98,13 @@ def published_datasets(out: Place) -> tuple[tuple[str, int], ...]:
     found = []
     for region in regions:
         years = sorted(path.name for path in (root / region).iterdir() if _YEAR.fullmatch(path.name))
-        found += [(region, int(year)) for year in years if read_latest(out, region, int(year)) is not None]
+        found += [(region, int(year)) for year in years]
     return tuple(found)
+
+
+def published_datasets(out: Place) -> tuple[tuple[str, int], ...]:
+    """The (region, year) pairs below ``out`` that have a release that counts, in order."""
+    return tuple(pair for pair in dated_folders(out) if read_latest(out, *pair) is not None)
 
 
 def _problem(folder: UPath, name: str) -> SiteError:

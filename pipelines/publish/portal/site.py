@@ -24,6 +24,7 @@ import msgspec
 from pipelines.publish.history import read_history
 from pipelines.publish.package import SIGNATURE, SUMS
 from pipelines.publish.portal.exports import json_table, workbook_bytes, zip_bytes
+from pipelines.publish.portal.gone import gone_datasets, gone_page
 from pipelines.publish.portal.pages import catalogue_page, dataset_pages, missing_page, region_page, summary
 from pipelines.publish.portal.record import offered_beside
 from pipelines.publish.portal.releases import Dataset, published_datasets, read_beside, read_dataset, standing_ids
@@ -245,10 +246,13 @@ def _shared(
     """The pages above the datasets: the catalogue, the pages of regions, the script and the style sheet."""
     rolled = [part.summary for part in parts if part.region == ROLLUP]
     parts = [part for part in parts if part.region != ROLLUP]
+    gone = gone_datasets(out)
+    listed = [(one.page, one.title, one.title_en) for one in gone]
     files = {
         **static_files(),
         "404.html": missing_page(),
-        "index.html": catalogue_page([part.summary for part in parts], [one["year"] for one in rolled]),
+        "index.html": catalogue_page([part.summary for part in parts], [one["year"] for one in rolled], listed),
+        **{one.page: gone_page(one) for one in gone},
     }
     if rolled:
         files[f"{ROLLUP}/index.html"] = rollups_page(rolled)

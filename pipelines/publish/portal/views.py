@@ -218,10 +218,11 @@ def _rule_words(dataset: Dataset) -> dict[str, tuple[str, str]]:
     return words | {domain.id: (domain.title_zh, domain.title_en) for domain in rules.domains}
 
 
-def _changes(dataset: Dataset) -> dict[str, Any]:
+def changes(dataset: Dataset) -> dict[str, Any]:
+    """What changed since the release before: its id ("" for a first one), how many figures, and which."""
     event = dataset.published
     names = {row["body"]: row["name_zh"] for row in dataset.rows("bodies")}
-    changes = event.changes if event else ()
+    made = event.changes if event else ()
 
     def label(table: str, cell: str) -> str:
         known = dataset.form.by_id.get(cell)
@@ -232,7 +233,7 @@ def _changes(dataset: Dataset) -> dict[str, Any]:
 
     return {
         "previous": event.previous if event else "",
-        "count": len(changes),
+        "count": len(made),
         "rows": [
             {
                 "table": change.table,
@@ -244,9 +245,9 @@ def _changes(dataset: Dataset) -> dict[str, Any]:
                 "reason_zh": change.reason_zh,
                 "reason_en": change.reason_en,
             }
-            for change in changes[:CHANGES_SHOWN]
+            for change in made[:CHANGES_SHOWN]
         ],
-        "more": max(0, len(changes) - CHANGES_SHOWN),
+        "more": max(0, len(made) - CHANGES_SHOWN),
     }
 
 
@@ -308,6 +309,6 @@ def quality(dataset: Dataset) -> dict[str, Any]:
             row | {"name": names.get(row["body"], "")} for row in findings if row["rule"] == "correction_applied"
         ],
         "states": [(*STATES[state], states[state]) for state in STATES if states[state]],
-        "changes": _changes(dataset),
+        "changes": changes(dataset),
         "events": dataset.history.events,
     }
