@@ -67,7 +67,7 @@ def why_not() -> str:
 
 
 @contextmanager
-def _postgres(folder: Path, programs: Path) -> Iterator[str]:
+def postgres(folder: Path, programs: Path) -> Iterator[str]:
     """A cluster in ``folder``; its address. PostgreSQL refuses to run as root: there it runs as another user."""
     port = free_port()
     account: dict[str, Any] = {}
@@ -116,7 +116,7 @@ def running_portal() -> Iterator[Portal]:
         programs = postgres_programs()
         assert programs is not None, why_not()
         (folder / "postgres").mkdir()
-        database = stack.enter_context(_postgres(folder / "postgres", programs))
+        database = stack.enter_context(postgres(folder / "postgres", programs))
         (schema,) = (CKAN / "lib").glob("python*/site-packages/ckan/config/solr/schema.xml")
         solr = serve(schema)
         stack.callback(solr.server_close)
