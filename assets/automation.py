@@ -5,8 +5,10 @@ Belongs here: which assets follow, and when. Does not belong here: the assets, o
 The inbox sensor ends with ``verdicts``. When these are new for a region and year, every check passes and nothing is
 under way there, then everything that the checking job leaves out is requested at once, as one run: the blocking checks
 are evaluated in that same run, before the release, so that they guard it once more. While the gate is red nothing is
-requested. Dagster's own ``all_deps_blocking_checks_passed`` is not used: it looks at the last evaluation of a check
-whatever its partition, so that one county's green gate would open another county's.
+requested, nor for years that the region does not release (``release_from`` in region.toml).
+
+Dagster's own ``all_deps_blocking_checks_passed`` is not used: it looks at the last evaluation of a check whatever its
+partition, so that one county's green gate would open another county's.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 import dagster as dg
 
 from assets.partitions import REGION_YEARS
-from assets.views import PUBLISHABLE
+from assets.views import BY_ITSELF
 
 VERDICTS = dg.AssetKey("verdicts")
 RELEASE = dg.AssetKey("release")
@@ -49,9 +51,9 @@ class GateGreen(dg.AutomationCondition[dg.AssetKey]):
     def _green(self, instance: dg.DagsterInstance, partition: str) -> bool:
         verdicts = _latest(instance, VERDICTS, partition)
         made = verdicts.asset_materialization if verdicts else None
-        if verdicts is None or made is None or PUBLISHABLE not in made.metadata:
+        if verdicts is None or made is None or BY_ITSELF not in made.metadata:
             return False
-        if made.metadata[PUBLISHABLE].value is not True:
+        if made.metadata[BY_ITSELF].value is not True:
             return False
         for key in self._inputs:
             record = _latest(instance, key, partition)

@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import PUBLISHABLE, REASON, changes_view, findings_view, markdown
+from assets.views import BY_ITSELF, PUBLISHABLE, REASON, changes_view, findings_view, markdown
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
@@ -80,10 +80,12 @@ def verdicts(
     broken = gate(partition.form, partition.rules, accepted_submissions)
     frame = gate_frame(reach_verdicts(findings_from(findings), broken))
     shown = {"title_zh": "检查", "passed": "通过", "reason_zh": "原因"}
+    green = bool(frame["passed"].all())
     return dg.MaterializeResult(
         value=frame,
         metadata={
-            PUBLISHABLE: dg.MetadataValue.bool(bool(frame["passed"].all())),
+            PUBLISHABLE: dg.MetadataValue.bool(green),
+            BY_ITSELF: dg.MetadataValue.bool(green and partition.year >= partition.region.settings.release_from),
             "检查 / checks": markdown(frame, shown),
         },
     )

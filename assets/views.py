@@ -16,7 +16,8 @@ from pipelines.publish.changes import Change
 
 MOST_ROWS = 50
 REASON = ("原因 / reason", "reason")  # why a check of the gate failed, Chinese and English
-PUBLISHABLE = "可以发布 / publishable"  # of the verdicts: whether every check of the gate passes; automation reads it
+PUBLISHABLE = "可以发布 / publishable"  # of the verdicts: whether every check of the gate passes
+BY_ITSELF = "自动发布 / published by itself"  # of the verdicts: publishable, and a year that the region releases
 
 
 def markdown(frame: pl.DataFrame, columns: dict[str, str]) -> dg.MetadataValue[Any]:

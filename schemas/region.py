@@ -44,7 +44,8 @@ class RegionSettings(_Model, frozen=True):
     ``totals`` matters for a city or a province: ``own`` (its own departments, to be added to the regions below it) or
     ``includes_lower`` (its totals already hold the regions below it, which are then not added again).
     ``ckan_organisation``: the name, in addresses, of the organisation on a CKAN portal that the region's releases are
-    pushed for; "": they are not.
+    pushed for; "": they are not. Report years before ``release_from`` are last year's figures to check against: they
+    are checked, but nothing of them is published by itself.
     """
 
     code: str
@@ -60,6 +61,7 @@ class RegionSettings(_Model, frozen=True):
     totals: Literal["own", "includes_lower"] = "own"
     body_deadline: str = "01-31"
     report_deadline: str = "03-31"
+    release_from: int = 0
     synthetic: bool = False
     synthetic_note_zh: str = ""
     synthetic_note_en: str = ""

@@ -155,6 +155,16 @@ def test_a_release_by_hand_is_followed_by_what_is_made_from_it(automatic):
     assert "release" not in wanted
 
 
+def test_a_year_that_the_region_does_not_release_is_checked_only(automatic):
+    path = automatic.county.regions / REGION / "region.toml"
+    text = path.read_text(encoding="utf-8")
+    assert f"release_from = {YEAR}" in text
+    path.write_text(text.replace(f"release_from = {YEAR}", f"release_from = {YEAR + 1}"), encoding="utf-8")
+    automatic.check()
+    assert automatic.county.table("verdicts")["passed"].all()
+    assert automatic.tick() == {}
+
+
 def test_one_partitions_green_gate_opens_no_other(automatic):
     automatic.check()
     other = partition_key(REGION, YEAR + 1)  # nothing delivered, so it is red; the green one is the latest of all
