@@ -24,11 +24,39 @@ from schemas.descriptor import DESCRIPTOR
 from schemas.region import Region
 
 HASH_ALGORITHM = "http://spdx.org/rdf/terms#checksumAlgorithm_sha256"  # DCAT's name of it; `hash` itself is bare hex
-OWNED = "gongkai"  # the extra that marks a dataset as ours; its value names region and year
+OWNED = "发布程序标识"  # the extra that marks a dataset as ours; its value names region and year
 RELEASE, PATH = "gongkai_release", "gongkai_path"  # fields of a resource
 _STAND_ELSEWHERE = ("name", "abstract", "keywords")  # elements that are CKAN's own title, notes and tags
 _FORMATS = {"csv": "CSV", "parquet": "Parquet"}
 _DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+# Path, format, media type, name and description of the files that are no tables.
+_REPORT = tuple(
+    (f"report/{name}", fmt, mediatype, f"年度报告（{fmt}） Annual report", "按统一格式。 In the official layout.")
+    for name, fmt, mediatype in ((PDF, "PDF", "application/pdf"), (DOCX, "DOCX", _DOCX_TYPE))
+)
+_SEALS = (
+    (
+        DESCRIPTOR,
+        "JSON",
+        "application/json",
+        "数据包说明 Data Package descriptor",
+        "各表的字段、类型、主外键和校验值。 Fields, types, keys and hashes of every table (Data Package v2).",
+    ),
+    (
+        SUMS,
+        "TXT",
+        "text/plain",
+        "校验和 Checksums（SHA-256）",
+        "用 sha256sum -c 或 gongkai verify 核验。 To be checked with sha256sum -c or gongkai verify.",
+    ),
+    (
+        SIGNATURE,
+        "SSHSIG",
+        "text/plain",
+        "校验和的签名 Signature of the checksums",
+        "用 gongkai verify --signers 核验。 To be checked with gongkai verify --signers.",
+    ),
+)
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +88,7 @@ def dataset_name(code: str, year: int) -> str:
 
 def owner_mark(code: str, year: int) -> str:
     """The value of the extra ``OWNED``."""
-    return f"{code}/{year}"
+    return f"gongkai {code}/{year}"
 
 
 def licence_id(name: str, known: tuple[str, ...]) -> str:
@@ -76,14 +104,22 @@ def _tag(text: str) -> str:
     return kept if 2 <= len(kept) <= 100 else ""
 
 
-def _extras(facts: Facts, release: str) -> list[dict[str, str]]:
+def _notes(facts: Facts) -> str:
+    """The description in Markdown, with the licence's own address: a portal may not know the licence."""
+    parts = [facts.description_zh, facts.description_en]
+    if facts.licence_url:
+        title = re.sub(r"[\[\]\\]", " ", facts.licence_title or facts.licence_name)
+        parts.append(f"许可协议 Licence: [{title}]({facts.licence_url})")
+    return "\n\n".join(parts)
+
+
+def _extras(facts: Facts) -> list[dict[str, str]]:
     extras = {}
     for element in catalogue_elements(facts):
         if element.id not in _STAND_ELSEWHERE:
             english = f" / {element.value_en}" if element.value_en and element.value_en != element.value_zh else ""
-            link = f" {element.link}" if element.link.startswith("http") and element.link != element.value_zh else ""
-            extras[element.name_zh] = f"{element.value_zh}{english}{link}"
-    extras |= {"发布版本": release, "数据结构版本": facts.version, OWNED: owner_mark(facts.code, facts.year)}
+            extras[element.name_zh] = f"{element.value_zh}{english}"
+    extras |= {"发布版本": facts.release, "数据结构版本": facts.version, OWNED: owner_mark(facts.code, facts.year)}
     return [{"key": key, "value": value} for key, value in sorted(extras.items())]
 
 
@@ -105,67 +141,26 @@ def _sent(path: str, data: bytes, release: str, fmt: str, mediatype: str, name: 
     )
 
 
-def _files(facts: Facts, files: Mapping[str, bytes], report: Mapping[str, bytes], release: str) -> tuple[Sent, ...]:
-    tables = [
+def _files(facts: Facts, files: Mapping[str, bytes], release: str) -> tuple[Sent, ...]:
+    """The report first, for people; then the tables, then what describes and seals them."""
+    tables = tuple(
         _sent(
             file.path,
             files[file.path],
             release,
             _FORMATS[file.format],
             file.mediatype,
-            f"{file.title_zh} {file.title_en}（{_FORMATS[file.format]}）",
+            # The format stands before the English name: pages cut long names off, and the twins would look alike.
+            f"{file.title_zh}（{_FORMATS[file.format]}） {file.title_en}",
             file.description,
         )
         for file in facts.files
-    ]
-    others = [
-        (
-            f"report/{PDF}",
-            "PDF",
-            "application/pdf",
-            "年度报告 Annual report（PDF）",
-            "按统一格式。 In the official layout.",
-        ),
-        (
-            f"report/{DOCX}",
-            "DOCX",
-            _DOCX_TYPE,
-            "年度报告 Annual report（DOCX）",
-            "按统一格式。 In the official layout.",
-        ),
-        (
-            DESCRIPTOR,
-            "JSON",
-            "application/json",
-            "数据包说明 Data Package descriptor",
-            "各表的字段、类型、主外键和校验值。 Fields, types, keys and hashes of every table (Data Package v2).",
-        ),
-        (
-            SUMS,
-            "TXT",
-            "text/plain",
-            "校验和 Checksums（SHA-256）",
-            "用 sha256sum -c 或 gongkai verify 核验。 To be checked with sha256sum -c or gongkai verify.",
-        ),
-        (
-            SIGNATURE,
-            "SSHSIG",
-            "text/plain",
-            "校验和的签名 Signature of the checksums",
-            "用 gongkai verify --signers 核验。 To be checked with gongkai verify --signers.",
-        ),
-    ]
-    given = {**files, **{f"report/{name}": data for name, data in report.items()}}
-    return (
-        *tables,
-        *(
-            _sent(
-                path, given[path], release, fmt, mediatype, f"{name}（{fmt}）" if fmt in ("PDF", "DOCX") else name, said
-            )
-            for path, fmt, mediatype, name, said in others
-            if path in given
-        ),
     )
+
+    def given(declared: tuple[tuple[str, str, str, str, str], ...]) -> tuple[Sent, ...]:
+        return tuple(_sent(path, files[path], release, *words) for path, *words in declared if path in files)
+
+    return given(_REPORT) + tables + given(_SEALS)
 
 
 def _report(folder: UPath, release: str) -> dict[str, bytes]:
@@ -173,7 +168,7 @@ def _report(folder: UPath, release: str) -> dict[str, bytes]:
     page = folder / HTML
     if not page.is_file() or release not in page.read_text(encoding="utf-8"):
         return {}
-    return {name: (folder / name).read_bytes() for name in (PDF, DOCX) if (folder / name).is_file()}
+    return {f"report/{name}": (folder / name).read_bytes() for name in (PDF, DOCX) if (folder / name).is_file()}
 
 
 def read_record(release: UPath, report: UPath, region: Region, address: str, licences: tuple[str, ...]) -> Record:
@@ -185,21 +180,21 @@ def read_record(release: UPath, report: UPath, region: Region, address: str, lic
     files = release_files(release)
     if (release / SIGNATURE).is_file():
         files[SIGNATURE] = (release / SIGNATURE).read_bytes()
-    facts = read_facts(json.loads(files[DESCRIPTOR]), region, address)
+    facts = read_facts(json.loads(files[DESCRIPTOR]), region, address, release=release.name)
     tags = sorted({tag for word in facts.keywords if (tag := _tag(word))})
     return Record(
         name=dataset_name(facts.code, facts.year),
         release=release.name,
         fields={
             "title": f"{facts.title_zh} {facts.title_en}",
-            "notes": f"{facts.description_zh}\n\n{facts.description_en}",
+            "notes": _notes(facts),
             "version": release.name,
             "license_id": licence_id(facts.licence_name, licences),
             "author": f"{facts.publisher_zh} {facts.publisher_en}",
             "author_email": facts.email,
             "url": facts.website,
             "tags": [{"name": tag} for tag in tags],
-            "extras": _extras(facts, release.name),
+            "extras": _extras(facts),
         },
-        files=_files(facts, files, _report(report, release.name), release.name),
+        files=_files(facts, files | _report(report, release.name), release.name),
     )

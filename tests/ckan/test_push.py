@@ -40,6 +40,7 @@ def test_each_table_is_two_resources_with_hash_size_and_type(portal, releases):
     tables = {f"data/{table}.{kind}" for table in TABLES for kind in ("parquet", "csv")}
     assert set(resources) == tables | {"datapackage.json", "SHA256SUMS"}
     totals = resources["data/county_totals.parquet"]
+    assert totals["name"] == "全县汇总数据（Parquet） County totals"
     assert (totals["format"], totals["mimetype"]) == ("Parquet", "application/vnd.apache.parquet")
     assert totals["hash_algorithm"] == HASH_ALGORITHM
     assert len(totals["hash"]) == 64
@@ -73,6 +74,7 @@ def test_the_page_shows_the_chinese_title_to_anybody(portal, releases):
     assert page.status_code == 200
     assert dataset["title"] in page.text
     assert "无条件开放" in page.text
+    assert 'href="https://creativecommons.org/licenses/by/4.0/"' in page.text
     found = requests.get(f"{portal.url}/api/3/action/package_search", params={"q": "渠县"}, timeout=30).json()
     assert [each["name"] for each in found["result"]["results"]] == [NAME]
 
