@@ -1,7 +1,7 @@
-"""Where the steps of a run are executed, by the setting ``executor``.
+"""Where the steps of a run are executed, by the setting ``executor``, and which of them are tried again.
 
-Belongs here: the executor and the job in a form that other processes can build anew. Does not belong here: what the
-steps do; the same partitions give the same bytes wherever they run.
+Belongs here: the executor, the policy of retries, and the job in a form that other processes can build anew. Does not
+belong here: what the steps do; the same partitions give the same bytes wherever they run.
 """
 
 from __future__ import annotations
@@ -35,6 +35,16 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
         configured: dg.ExecutorDefinition = dask_executor.configured({"cluster": cluster}, name="dask")
         return configured
     return dg.in_process_executor
+
+
+def outside_retries(settings: Settings) -> dg.RetryPolicy | None:
+    """For steps that look at the inbox: tried again where it lies on a network, which fails for reasons of its own.
+
+    On a disk of this machine, and for the work between, the second attempt would only fail like the first: None.
+    """
+    if "://" not in settings.data:
+        return None
+    return dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)
 
 
 def job_named(name: str) -> dg.JobDefinition:

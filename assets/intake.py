@@ -7,19 +7,27 @@ import dagster as dg
 import msgspec
 import polars as pl
 
+from assets.executors import outside_retries
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from assets.views import markdown
 from pipelines.ingest.cells import cells_frame
 from pipelines.ingest.inbox import receive
 from pipelines.ingest.intake import read_received
+from pipelines.settings import load_settings
 from schemas.frames import tidy_schema, tidy_types
 from schemas.intake import ReadFile
 
 GROUP = "intake"
 
 
-@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"file"}, io_manager_key="parquet")
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=REGION_YEARS,
+    kinds={"file"},
+    io_manager_key="parquet",
+    retry_policy=outside_retries(load_settings()),
+)
 def received_files(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult[pl.DataFrame]:
     """收到的文件：登记收件箱中的每个文件，原件逐字节保存。
 

@@ -5,12 +5,16 @@ And Dagster's own folder: its file follows the settings, one that a person has c
 
 from __future__ import annotations
 
+import ast
+import os
+import subprocess
 import sys
 
+import dagster as dg
 import pytest
 import yaml
 
-from assets.executors import executor_of
+from assets.executors import executor_of, outside_retries
 from assets.instance import dagster_home, dagster_yaml, is_ours
 from pipelines.settings import SettingsError, load_settings
 from pipelines.storage import sha256
@@ -54,6 +58,36 @@ def test_a_scheduler_that_stands_is_used():
     there = executor_of(load_settings({"GONGKAI_EXECUTOR": "dask", "GONGKAI_DASK_SCHEDULER": "tcp://dask:8786"}))
     assert there.name == "dask"
     assert executor_of(load_settings({})).name == "in_process"
+
+
+# ---------------------------------------------------------------- retries
+def test_only_what_fails_for_outside_reasons_is_tried_again():
+    """The names of all steps with a policy, where the data lie on object storage and where they lie on a disk."""
+    script = (
+        "from assets.definitions import defs\n"
+        "job = defs.resolve_job_def('annual_report')\n"
+        "print(sorted(node.name for node in job.graph.nodes if node.definition.retry_policy))"
+    )
+    for data, expected in (("s3://county/data", ["portal_push", "received_files"]), ("data", ["portal_push"])):
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=os.environ | {"GONGKAI_DATA": data}, capture_output=True, text=True
+        )
+        assert ast.literal_eval(done.stdout) == expected, done.stderr
+
+
+def test_a_fault_that_passes_costs_no_run():
+    policy = outside_retries(load_settings({"GONGKAI_DATA": "s3://county/data"}))
+    attempts = []
+
+    @dg.asset(retry_policy=policy)
+    def looked_at() -> None:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise ConnectionError("the network was away")
+
+    assert dg.materialize([looked_at]).success
+    assert len(attempts) == 2
+    assert outside_retries(load_settings({})) is None
 
 
 # ---------------------------------------------------------------- dagster.yaml
