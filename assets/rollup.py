@@ -23,7 +23,7 @@ from pipelines.publish.portal.site import build_site
 from pipelines.publish.release import publish
 from pipelines.publish.rollup_package import build_rollup, pack_part, part_files, part_rows, unpack_part
 from pipelines.publish.rollup_source import Counting, counting_release, released_regions, released_totals
-from pipelines.publish.signature import is_signed, sign_release
+from pipelines.publish.signature import is_signed, signer
 from pipelines.publish.tables import read_parquet
 from pipelines.regions import known_regions
 from pipelines.settings import load_settings
@@ -183,10 +183,8 @@ def rollup(
 
     The immutable, content-addressed release of the roll-up; nothing new is made when nothing changed.
     """
-    published = publish(rollup_package, workspace.out, ROLLUP, int(context.partition_key))
-    key = load_settings().signing_key  # read here: no setting of a key lands in Dagster's records
-    if key:
-        sign_release(published.path, Path(key))
+    sign = signer(load_settings().signing_key)  # read here: no setting of a key lands in Dagster's records
+    published = publish(rollup_package, workspace.out, ROLLUP, int(context.partition_key), sign)
     return dg.MaterializeResult(
         metadata={
             "版本 / release": dg.MetadataValue.text(published.id),

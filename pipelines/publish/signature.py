@@ -1,7 +1,7 @@
 """Signatures of a release's sums with ssh-keygen: ``SHA256SUMS.sig`` says who vouches for every file.
 
-Belongs here: signing and verifying bytes, and putting the signature into a release. Does not belong here: which key is
-used (the setting ``signing_key``); its content is never read here, only by ssh-keygen.
+Belongs here: signing and verifying bytes. Does not belong here: putting a signature into a release (release.py); which
+key is used (the setting ``signing_key``), whose content is read by ssh-keygen alone.
 
 The signature is the one file of a release that ``SHA256SUMS`` does not list, since it signs that list; a release may be
 signed after it was published, and its id stays. A signature that stands is never replaced.
@@ -23,8 +23,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from pipelines.publish.package import SIGNATURE, SUMS
-from pipelines.storage import write_atomic
+from pipelines.publish.package import SIGNATURE
 
 NAMESPACE = "gongkai"
 TIME_LIMIT = 30  # seconds; a key that asks for a passphrase never finishes without a person
@@ -123,14 +122,3 @@ def is_signed(folder: UPath) -> bool:
 def signer(key: str) -> Callable[[bytes], bytes] | None:
     """What signs with the key of the setting ``signing_key``; None where none is set."""
     return partial(sign, key_path=Path(key)) if key else None
-
-
-def sign_release(folder: UPath, key: Path) -> bool:
-    """Put ``SHA256SUMS.sig`` into a published release, if it has none; whether it had none.
-
-    Raises SignatureError, OSError.
-    """
-    if is_signed(folder):
-        return False
-    write_atomic(folder / SIGNATURE, sign((folder / SUMS).read_bytes(), key))
-    return True

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.publish.package import SIGNATURE, SUMS, build_package
 from pipelines.publish.release import publish, release_files
-from pipelines.publish.signature import SignatureError, sign, sign_release, signer, verify
+from pipelines.publish.signature import SignatureError, sign, signer, verify
 from pipelines.publish.verify import verify as verify_release
 from tests.publish.county import CODE, YEAR, county, form, region
 
@@ -110,16 +110,21 @@ def release(tmp_path):
     return publish(files, tmp_path / "out", CODE, YEAR)
 
 
+def sign_release(release, key):
+    """What a run with this key does to a release that stands."""
+    publish(release_files(release.path), release.path.parents[3], CODE, YEAR, signer(str(key)))
+
+
 def rules(report):
     return [finding.rule for finding in report.findings]
 
 
 def test_a_release_is_signed_once_and_keeps_its_id(release, tmp_path):
     key, other = make_key(tmp_path, "key"), make_key(tmp_path, "other")
-    assert sign_release(release.path, key)
+    sign_release(release, key)
     signature = (release.path / SIGNATURE).read_bytes()
     assert signature == sign((release.path / SUMS).read_bytes(), key)
-    assert not sign_release(release.path, other)
+    sign_release(release, other)
     assert (release.path / SIGNATURE).read_bytes() == signature
     again = publish(release_files(release.path), tmp_path / "out", CODE, YEAR)
     assert (again.id, again.new) == (release.id, False)
@@ -162,7 +167,7 @@ def test_who_signed_a_release_is_told_to_those_who_ask(release, tmp_path):
     assert rules(unsigned) == []
     assert not verify_release(release.path, signers).valid
     assert rules(verify_release(release.path, signers)) == ["signature_missing"]
-    sign_release(release.path, key)
+    sign_release(release, key)
     unasked = verify_release(release.path)
     assert unasked.valid
     assert unasked.signed
@@ -175,7 +180,7 @@ def test_who_signed_a_release_is_told_to_those_who_ask(release, tmp_path):
 
 def test_a_foreign_or_touched_signature_is_an_error(release, tmp_path):
     signers = allow(tmp_path, make_key(tmp_path, "key"))
-    sign_release(release.path, make_key(tmp_path, "stranger"))
+    sign_release(release, make_key(tmp_path, "stranger"))
     report = verify_release(release.path, signers)
     assert not report.valid
     assert rules(report) == ["signature_wrong"]
@@ -188,7 +193,7 @@ def test_a_foreign_or_touched_signature_is_an_error(release, tmp_path):
 
 def test_a_signature_is_found_on_a_web_server(release, tmp_path):
     key = make_key(tmp_path, "key")
-    sign_release(release.path, key)
+    sign_release(release, key)
     handler = partial(Silent, directory=str(tmp_path / "out"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
