@@ -10,6 +10,7 @@ person has changed is theirs and is left alone.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -60,9 +61,16 @@ def is_ours(text: str) -> bool:
     return bool(mark) and digest == sha256(body.encode())
 
 
+def with_driver(address: str) -> str:
+    """The address of the database with the driver that dagster-postgres installs and counts on: SQLAlchemy takes
+    another one for a plain ``postgresql://``.
+    """
+    return re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg2://", address)
+
+
 def dagster_home(settings: Settings) -> tuple[Path, bool]:
     """Dagster's folder (DAGSTER_HOME where it is set, else ``DATA/dagster``), made ready, and whether its file follows
-    the settings. The environment names it from now on. Raises OSError.
+    the settings. The environment names it from now on, and the database with its driver. Raises OSError.
     """
     home = os.environ.get("DAGSTER_HOME", "")
     folder = Path(home) if home else (local(place(settings.data)) or Path("data")).resolve() / "dagster"
@@ -73,6 +81,8 @@ def dagster_home(settings: Settings) -> tuple[Path, bool]:
     if follows and standing != wanted:
         write_atomic(config, wanted.encode())
     os.environ["DAGSTER_HOME"] = str(folder)
+    if settings.dagster_storage == "postgres":
+        os.environ["GONGKAI_POSTGRES_URL"] = with_driver(settings.postgres_url)
     return folder, follows
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from assets.executors import executor_of, outside_retries
-from assets.instance import dagster_home, dagster_yaml, is_ours
+from assets.instance import dagster_home, dagster_yaml, is_ours, main, with_driver
 from pipelines.settings import SettingsError, load_settings
 from pipelines.storage import sha256
 from tests.assets.conftest import County
@@ -109,6 +109,12 @@ def test_the_address_of_the_database_stays_in_the_environment():
     assert "storage" not in yaml.safe_load(dagster_yaml(load_settings({})))
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
+def test_the_database_is_reached_by_the_driver_that_is_installed(scheme):
+    assert with_driver(f"{scheme}://a:postgresql://@host/name") == "postgresql+psycopg2://a:postgresql://@host/name"
+    assert with_driver("postgresql+psycopg://host/name") == "postgresql+psycopg://host/name"
+
+
 def test_the_file_follows_the_settings_until_a_person_changes_it(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     path = tmp_path / "dagster.yaml"
@@ -127,3 +133,24 @@ def test_a_mark_alone_does_not_make_a_file_ours():
     body = "telemetry:\n  enabled: true\n"
     assert is_ours(f"# gongkai sha256:{sha256(body.encode())}\n{body}")
     assert not is_ours(f"# gongkai sha256:{sha256(body.encode())}\n{body}#\n")
+
+
+# ---------------------------------------------------------------- how the containers start Dagster's own programs
+def test_a_program_is_started_in_the_folder_made_ready(tmp_path):
+    said = "import os, pathlib; print((pathlib.Path(os.environ['DAGSTER_HOME']) / 'dagster.yaml').exists())"
+    done = subprocess.run(
+        [sys.executable, "-m", "assets.instance", sys.executable, "-c", said],
+        env={**os.environ, "GONGKAI_DATA": str(tmp_path), "DAGSTER_HOME": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "True\n", done.stderr
+    assert (tmp_path / "dagster" / "dagster.yaml").exists()
+
+
+def test_a_program_that_cannot_be_started_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert "no command" in main([])
+    assert "no command" in main(["no-such-program"])
+    monkeypatch.setenv("GONGKAI_WORKERS", "none")
+    assert "GONGKAI_WORKERS" in main(["true"])
