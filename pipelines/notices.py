@@ -31,6 +31,7 @@ from schemas.region import Region
 
 Kind = Literal["deadline", "gate", "failure"]
 MOST_ITEMS = 50
+MOST_CHARACTERS = 200  # of one reason; the board has them whole
 ATTEMPTS = 3
 PAUSES = (0.5, 2.0)  # seconds before the second and the third attempt
 SECONDS = 10.0  # one attempt, whatever the other side does
@@ -71,6 +72,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 def _line(text: str) -> str:
     """``text`` on one line without control characters: names come from files and go into heads of messages."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _short(text: str) -> str:
+    line = _line(text)
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}……"
 
 
 def _listed(lines: Sequence[str]) -> str:
@@ -154,7 +160,7 @@ def gate_notice(
     count = sum(bool(code) for code in by_body)
     title_zh = f"{name} {year} 年度：核查未通过，暂不能发布（涉及 {count} 个单位）"
     title_en = f"{_line(region.settings.name_en)} {year}: the gate stopped publication ({count} bodies concerned)"
-    why = "\n".join(f"- {_line(chinese)} / {_line(english)}" for chinese, english in reasons)
+    why = "\n".join(f"- {_short(chinese)} / {_short(english)}" for chinese, english in reasons)
     return Notice(
         kind="gate",
         region=region.settings.code,

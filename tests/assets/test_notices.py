@@ -200,6 +200,8 @@ def test_the_gate_says_which_bodies_and_which_errors():
     assert "有错误 / errors" in notice.text
     assert [item["errors"] for item in notice.items] == ["2", "1"]
     assert "1 个单位" in notice.title_zh
+    long = gate_notice(SAMPLE, YEAR, [("很长的原因" * 200, "long " * 200)], rows)
+    assert len(long.text) < 1000
 
 
 # --- when ----------------------------------------------------------------------------------------------------------
