@@ -14,6 +14,7 @@ import msgspec
 import pandera.errors
 import polars as pl
 
+from pipelines.validate.stream import large, scan_frame, survey
 from schemas.form import Form
 from schemas.frames import (
     cell_type,
@@ -26,10 +27,9 @@ from schemas.frames import (
     wide_types,
 )
 from schemas.rules import LAST_YEAR, RuleSet
-from schemas.tables import DECIMAL_SCALE
 
 Figure = Decimal | int
-RESIDUAL = pl.Decimal(38, DECIMAL_SCALE)  # holds every count and every amount exactly
+LARGE_ONES = "large?"  # no rule's id holds a question mark
 
 
 class SubmissionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,31 +115,20 @@ def broken_list(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) 
     """What is broken as a long table: ``file``, ``rule`` (or domain id), ``residual``.
 
     Rows stand in frame order, then catalogue order. ``residual`` is decimal(38,4) in the unit of the rule's cells; for
-    a domain it is how many figures of the file break it. A lazy frame is read only where the rules need it; residuals
-    are made only for the files that break something.
+    a domain it is how many figures of the file break it. A lazy frame is read only where the rules need it, batch by
+    batch (stream.py); figures of any size are added exactly.
     """
-    dirty = frame.lazy().filter(pl.any_horizontal(_flags(form, rules)))
-    # Pushed down into a Parquet scan, so large a predicate makes polars read the columns twice.
-    whole = pl.QueryOptFlags(predicate_pushdown=False)
-    broken = dirty.select(pl.col("file"), *_residuals(form, rules)).collect(optimizations=whole)
-    told = [pl.when(violated(rule, pl.col(rule.id))).then(pl.col(rule.id).cast(RESIDUAL)) for rule in rules.rules]
-    told += [pl.when(pl.col(domain.id) != 0).then(pl.col(domain.id).cast(RESIDUAL)) for domain in rules.domains]
-    return (
-        broken.lazy()
-        .select(pl.col("file"), *told)
-        .with_row_index("row")
-        .unpivot(index=("row", "file"), variable_name="rule", value_name="residual")
-        .filter(pl.col("residual").is_not_null())
-        .sort("row", maintain_order=True)  # unpivot keeps the catalogue's order, so a stable sort does too
-        .select("file", "rule", "residual")
-        .collect()
-    )
+    scanned = scan_frame(form, rules, frame, totals=False)
+    return survey(form, rules, scanned).findings.select("file", "rule", "residual")
 
 
 def broken_counts(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
     """How many files break each rule and domain, by id in catalogue order, zeros among them; nothing else is kept."""
-    counts = frame.lazy().select([flag.sum() for flag in _flags(form, rules)]).collect()
-    return {name: int(count) for name, count in counts.row(0, named=True).items()}
+    columns = [flag.sum() for flag in _flags(form, rules)]
+    counts = frame.lazy().select(*columns, large(form, rules).any().alias(LARGE_ONES)).collect().row(0, named=True)
+    if counts.pop(LARGE_ONES):  # polars adds in 64 bits and wraps
+        return survey(form, rules, scan_frame(form, rules, frame, totals=False)).counts
+    return {name: int(count) for name, count in counts.items()}
 
 
 def broken_pairs(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> list[tuple[str, str]]:

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.validate.bulk import (
-    RESIDUAL,
     SubmissionRow,
     broken_counts,
     broken_list,
@@ -19,6 +18,7 @@ from pipelines.validate.bulk import (
     residuals,
     wide_frame,
 )
+from pipelines.validate.stream import RESIDUAL
 from schemas.frames import submissions_contract, submissions_schema
 from schemas.rules import LAST_YEAR, domain_problem
 from tests.facts import FORM, RULES, dense, published
