@@ -7,6 +7,7 @@ import pytest
 
 from assets import rollup
 from assets.automation import automated, publication_sensor, publishing
+from assets.definitions import defs as deployed
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.partitions import partition_key
 from assets.resources import Workspace
@@ -195,3 +196,13 @@ def test_the_sensor_asks_for_one_run_of_all_together(automatic):
     assert {key.to_user_string() for key in request.asset_selection} == OF_A_REGION
     cursor, requests = tick(cursor)
     assert requests == []
+
+
+def test_a_backfill_of_regions_and_years_makes_one_run_of_each():
+    """Any order will do (test_previous.py), so each partition keeps a run, a record and a retry of its own."""
+    for definition in AUTOMATED:
+        assert definition.backfill_policy is None or definition.backfill_policy.max_partitions_per_run == 1
+    for name in ("check_only", "publish", "annual_report"):
+        partitions = deployed.resolve_job_def(name).partitions_def
+        assert isinstance(partitions, dg.MultiPartitionsDefinition)
+        assert partitions.has_partition_key(KEY)
