@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -21,7 +21,8 @@ class Line:
 
     ``cut_request``: of which request (counted from 1) only the first half gets through, ``cut_answer``: of which one
     the answer is lost; ``dead``: nothing gets through; ``swap``: bytes replaced on the way to the portal, as many by as
-    many; ``answer``: what every request is answered instead.
+    many; ``answer``: what every request is answered instead; ``before``: what happens once, before an action of that
+    name gets through.
     """
 
     def __init__(self, target: str) -> None:
@@ -31,6 +32,7 @@ class Line:
         self.dead = False
         self.swap: tuple[bytes, bytes] = (b"", b"")
         self.answer = b""
+        self.before: dict[str, Callable[[], object]] = {}
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -59,6 +61,7 @@ class Line:
             path = request.split(b" ", 2)[1].decode()
             self.asked.append(path.removeprefix("/api/action/"))
             number = len(self.asked)
+            self.before.pop(self.asked[-1], lambda: None)()
             if self.dead:
                 return
             if self.answer:

@@ -107,6 +107,16 @@ def test_a_portal_that_stores_other_bytes_is_found_out_before_anybody_sees_them(
     assert assert_whole(before) == releases.ids[releases.first]
 
 
+def test_a_file_that_the_portal_lost_since_is_put_back(portal, releases):
+    send(portal, releases.first)
+    wrong = next(r for r in seen(portal)["resources"] if r[PATH] == "data/county_totals.parquet")
+    (stored,) = (portal.folder / "storage").rglob(wrong["id"][6:])
+    stored.write_bytes(b"lost")
+    assert send(portal, releases.first).uploaded == 2, "tried in private, then shown"
+    assert assert_whole(seen(portal)) == releases.ids[releases.first]
+    assert send(portal, releases.first).writes == 0
+
+
 def test_a_release_that_does_not_verify_is_not_sent(portal, line, tmp_path):
     folder = publish(package(1), tmp_path, CODE, YEAR).path
     (folder / "data" / "bodies.csv").chmod(0o644)
@@ -141,6 +151,17 @@ def test_one_break_is_mended_within_the_same_push(portal, releases, line):
     pushed = send(portal, releases.first, url=line.url, attempts=2)
     assert assert_whole(seen(portal)) == pushed.release
     assert len(told(seen(portal))) == len(seen(portal)["resources"]), "nothing twice"
+
+
+def test_a_change_by_somebody_else_meanwhile_is_not_run_over(portal, releases, line):
+    send(portal, releases.first)
+    line.before["package_revise"] = lambda: portal.action("package_patch", id=NAME, title="别人刚改的")
+    error = refused(portal, releases.second, "changed_meanwhile", url=line.url)
+    assert error.retryable
+    assert seen(portal)["title"] == "别人刚改的"
+    assert {resource[RELEASE] for resource in seen(portal)["resources"]} == {releases.ids[releases.first]}
+    send(portal, releases.second, url=line.url)
+    assert assert_whole(seen(portal)) == releases.ids[releases.second]
 
 
 @pytest.mark.parametrize(
