@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 import msgspec
@@ -115,6 +115,20 @@ def _said(evaluation: dg.AssetCheckEvaluation, language: int) -> str:
     return str(evaluation.metadata[REASON[language]].value)
 
 
+def _run_failed(event: dg.DagsterEvent) -> bool:
+    return event.event_type is dg.DagsterEventType.RUN_FAILURE
+
+
+def _words(error: Any) -> tuple[str, str]:
+    """An error that Dagster recorded, told by the innermost one: (Chinese, English)."""
+    if error is None:
+        return "原因不明。", "The reason is not known."
+    while error.cause:
+        error = error.cause
+    text = error.message.strip()
+    return explained(error.cls_name or "", text) or (text, text)
+
+
 def _outcome(result: dg.ExecuteInProcessResult | dg.JobExecutionResult, data: str, region: str, year: int) -> Outcome:
     failed = [
         (evaluation.check_name, _said(evaluation, 0), _said(evaluation, 1))
@@ -124,14 +138,13 @@ def _outcome(result: dg.ExecuteInProcessResult | dg.JobExecutionResult, data: st
     if failed:
         return Outcome(status="stopped", reasons=tuple(failed), counts=_counts(data, region, year))
     if not result.success:
-        faults = []
-        for event in result.filter_events(lambda event: event.is_step_failure):
-            error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            text = cause.message.strip() if cause else ""
-            words = explained(cause.cls_name or "", text) if cause else None
-            faults.append((event.step_key or "", *(words or (text, text))))
-        return Outcome(status="failed", reasons=tuple(faults))
+        faults = [
+            (event.step_key or "", *_words(event.step_failure_data.error))
+            for event in result.filter_events(lambda event: event.is_step_failure)
+        ]
+        if not faults:  # it failed before the first step, such as where its partition cannot be locked
+            faults = [("run", *_words(event.job_failure_data.error)) for event in result.filter_events(_run_failed)]
+        return Outcome(status="failed", reasons=tuple(dict.fromkeys(faults)))
     made = [event for event in result.get_asset_materialization_events() if event.node_name == "release"]
     if not made:
         return Outcome(status="checked", counts=_counts(data, region, year))
