@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 import dagster as dg
 import msgspec
@@ -115,11 +115,22 @@ def _said(evaluation: dg.AssetCheckEvaluation, language: int) -> str:
     return str(evaluation.metadata[REASON[language]].value)
 
 
+class _Error(Protocol):
+    """What Dagster records of an exception."""
+
+    @property
+    def message(self) -> str: ...
+    @property
+    def cls_name(self) -> str | None: ...
+    @property
+    def cause(self) -> _Error | None: ...
+
+
 def _run_failed(event: dg.DagsterEvent) -> bool:
     return event.event_type is dg.DagsterEventType.RUN_FAILURE
 
 
-def _words(error: Any) -> tuple[str, str]:
+def _words(error: _Error | None) -> tuple[str, str]:
     """An error that Dagster recorded, told by the innermost one: (Chinese, English)."""
     if error is None:
         return "原因不明。", "The reason is not known."
