@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.groups import ROLLUP as GROUP
 from assets.partitions import YEARS
 from assets.resources import Workspace
 from assets.views import REASON, changes_view, markdown
@@ -35,8 +36,8 @@ from schemas.rollup import COUNTRY, KnownRegion, Standing, Unusable, province_of
 from schemas.rollup_descriptor import part_path, part_tables
 from schemas.rules import RuleSet, load_rules
 
-GROUP = "rollup"
 GATE = {
+    "regions_counted": "至少一个地区有可用的已发布数据 / at least one region has a release that can be added",
     "no_rollup_errors": "没有重复计算、损坏的版本或不平衡 / nothing is counted twice, damaged or unbalanced",
     "rules_hold": "汇总数符合全部规则（pandera）/ the totals obey every error rule (pandera)",
 }
@@ -89,7 +90,10 @@ def _province(
 def _broken(form: Form, rules: RuleSet, frames: Mapping[str, Mapping[str, pl.DataFrame]]) -> tuple[str, ...]:
     """The error rules that the pandera schema finds broken in the totals, but for those that regions passed on."""
     totals = pl.concat([tables["rollup_totals"] for tables in frames.values()])
-    regions = pl.concat([tables["rollup_regions"] for part, tables in frames.items() if part != COUNTRY])
+    listed = [tables["rollup_regions"] for part, tables in frames.items() if part != COUNTRY]
+    if not listed:
+        return ()  # no region, no figure
+    regions = pl.concat(listed)
     findings = pl.concat([tables["rollup_findings"] for tables in frames.values()])
     inherited = findings.filter(pl.col("rule") == "rollup_rule_inherited")["cells"].to_list()
     powerful = powerful_places(regions, totals["place"].unique().to_list())
@@ -130,7 +134,8 @@ def rollup_package(
     year = int(context.partition_key)
     edition = edition_for(year)
     form, rules = load_form(edition), load_rules(edition)
-    known = known_regions(Path(workspace.regions), year)
+    released = released_regions(workspace.out, year)
+    known = known_regions(Path(workspace.regions), year, released)
     provinces = sorted({province_of(region.code) for region in known})
     parts: dict[str, dict[str, bytes]] = {}
     computed: list[str] = []
@@ -139,7 +144,7 @@ def rollup_package(
         parts[province], fresh = _province(workspace, form, rules, year, province, own)
         computed += [province] if fresh else []
     codes = {region.code for region in known}
-    unknown = [code for code in released_regions(workspace.out, year) if code not in codes]
+    unknown = [code for code in released if code not in codes]
     frames = {province: _frames(province, files) for province, files in parts.items()}
     country = roll_up_country(form, rules, year, frames, unknown)
     parts[COUNTRY] = part_files(COUNTRY, country, form)
@@ -147,6 +152,9 @@ def rollup_package(
     synthetic = [region.code for region in known if region.synthetic]
     files = build_rollup(year, form, form_cells(form), parts, synthetic)
     yield dg.Output(files, metadata=_seen(parts, computed))
+    nothing = country["rollup_places"]["regions_counted"][0] == 0
+    said = ("没有任何地区的数据可以汇总，请先发布。", "No region has a release to add up; publish one first.")
+    yield _result("regions_counted", [said] if nothing else [])
     rows = [row for part in parts for row in part_rows(files, "rollup_findings", part) if row["severity"] == "error"]
     yield _result("no_rollup_errors", [(row["message_zh"], row["message_en"]) for row in rows])
     yield _result("rules_hold", [(rule, rule) for rule in _broken(form, rules, frames)])

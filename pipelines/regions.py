@@ -14,7 +14,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -222,13 +222,16 @@ def load_region(root: Path, code: str) -> Region:
     return Region(settings=settings, bodies=bodies, supplement=supplement)
 
 
-def known_regions(root: Path, year: int) -> tuple[KnownRegion, ...]:
-    """Every region below ``root`` that has bodies to report for the year, by code. Raises DeclarationError."""
+def known_regions(root: Path, year: int, released: Collection[str] = ()) -> tuple[KnownRegion, ...]:
+    """Every region below ``root`` that belongs in a year's totals, by code. Raises DeclarationError.
+
+    It has bodies to report for the year, and releases that year (``release_from``) or is among ``released`` anyway.
+    """
     found = []
     for code in region_codes(root):
         region = load_region(root, code)
         settings = region.settings
-        if region.roster(year):
+        if region.roster(year) and (year >= settings.release_from or code in released):
             found.append(
                 KnownRegion(
                     code=code,

@@ -199,6 +199,29 @@ def test_a_damaged_release_stops_the_roll_up(tree: Tree) -> None:
     assert tree.files() == before
 
 
+def test_nothing_to_add_is_not_published(tree: Tree, tmp_path: Path) -> None:
+    empty = Tree(tmp_path / "empty")
+    empty.regions.mkdir(parents=True)
+    assert stopped_by(empty.roll_up()) == {"regions_counted"}
+    shutil.copytree(tree.regions, empty.regions, dirs_exist_ok=True)
+    assert stopped_by(empty.roll_up()) == {"regions_counted"}
+    assert current_release(empty.out, ROLLUP, YEAR) is None
+
+
+def test_a_year_that_a_region_does_not_release_is_not_missing(tree: Tree) -> None:
+    code = CODES[0]
+    file = tree.regions / code / "region.toml"
+    later = file.read_text(encoding="utf-8").replace("synthetic = true", f"synthetic = true\nrelease_from = {YEAR + 1}")
+    file.write_text(later, encoding="utf-8")
+    before = tree.files()
+    assert tree.roll_up().success
+    assert tree.files() == before  # released by hand: it counts
+    withdraw(tree.out, code, YEAR, read_history(tree.out, code, YEAR).current, "测试", "测试员")
+    assert tree.roll_up().success
+    assert tree.findings() == []
+    assert tree.totals()[COUNTRY] == drawn(CODES[1:])
+
+
 def add_city(tree: Tree, city: str, totals: str, values: Values) -> None:
     """A city that reports itself, with its own release."""
     [place, *_] = [place for place in places(COUNTRY_DRAWN) if place.code.startswith(city)]
