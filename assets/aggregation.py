@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.groups import AGGREGATION as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from assets.views import findings_view, markdown, totals_view
@@ -18,8 +19,6 @@ from pipelines.aggregate.reconcile import reconcile
 from pipelines.aggregate.totals import county_totals as add_up
 from pipelines.findings_table import findings_frame
 from schemas.intake import ReadFile
-
-GROUP = "aggregation"
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")

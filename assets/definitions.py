@@ -10,6 +10,7 @@ import dagster as dg
 from assets import aggregation, dissemination, feedback, intake, portal_push, publication, rollup, validation
 from assets.automation import automated, publication_sensor
 from assets.executors import executor_of
+from assets.groups import ROLLUP, owned
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.notify import gate_stopped, run_failed
 from assets.resources import Workspace
@@ -24,7 +25,7 @@ tables = tables_path(settings.data)
 
 annual_report = dg.define_asset_job(
     "annual_report",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(rollup.GROUP),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(ROLLUP),
     description="从收件箱到发布和回执：一个地区、一个报告年度。 / From the inbox to release, receipts and board.",
 )
 check_only = dg.define_asset_job(
@@ -40,14 +41,16 @@ publish = dg.define_asset_job(
 
 roll_up = dg.define_asset_job(
     "roll_up",
-    selection=dg.AssetSelection.groups(rollup.GROUP),
+    selection=dg.AssetSelection.groups(ROLLUP),
     description="已发布的各地区数据逐级汇总并发布：一个报告年度。 / Add up what is released, and release it: one year.",
 )
 
 defs = dg.Definitions(
     assets=automated(
-        dg.load_assets_from_modules(
-            [intake, validation, aggregation, feedback, publication, dissemination, portal_push, rollup]
+        owned(
+            dg.load_assets_from_modules(
+                [intake, validation, aggregation, feedback, publication, dissemination, portal_push, rollup]
+            )
         ),
         without=() if settings.ckan_url else ("portal_push",),
     ),

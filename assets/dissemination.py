@@ -9,13 +9,12 @@ from typing import Any
 
 import dagster as dg
 
+from assets.groups import DISSEMINATION as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from pipelines.publish.beside import Beside, write_catalogue, write_report
 from pipelines.publish.portal.site import build_site
 from pipelines.storage import portal_path
-
-GROUP = "dissemination"
 
 
 def _beside_view(beside: Beside) -> dict[str, Any]:

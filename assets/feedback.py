@@ -9,6 +9,7 @@ import datetime
 import dagster as dg
 import polars as pl
 
+from assets.groups import FEEDBACK as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from pipelines.explanations_table import explanations_from
@@ -18,8 +19,6 @@ from pipelines.publish.receipts import body_returns, receipt_files
 from pipelines.publish.rulebook import rulebook_page
 from pipelines.storage import board_path, write_atomic
 from schemas.intake import ReadFile
-
-GROUP = "feedback"
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"html", "excel"})

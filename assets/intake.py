@@ -8,6 +8,7 @@ import msgspec
 import polars as pl
 
 from assets.executors import outside_retries
+from assets.groups import INTAKE as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from assets.views import markdown
@@ -17,8 +18,6 @@ from pipelines.ingest.intake import read_received
 from pipelines.settings import load_settings
 from schemas.frames import tidy_schema, tidy_types
 from schemas.intake import ReadFile
-
-GROUP = "intake"
 
 
 @dg.asset(

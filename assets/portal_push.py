@@ -6,13 +6,13 @@ Belongs here: when it runs and what of its faults is tried again. Does not belon
 
 import dagster as dg
 
+from assets.groups import DISSEMINATION as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from pipelines.publish.ckan import push as push_release
 from pipelines.publish.ckan_portal import PushError
 from pipelines.settings import load_settings
 
-GROUP = "dissemination"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
+from assets.groups import PUBLICATION as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from assets.views import BY_ITSELF, PUBLISHABLE, REASON, changes_view, findings_view, markdown
@@ -26,8 +27,6 @@ from pipelines.settings import load_settings
 from pipelines.validate.bulk import gate
 from pipelines.validate.collect import collect_findings
 from pipelines.validate.submissions import attributes_of
-
-GROUP = "publication"
 
 
 def _result(check: str, passed: bool, chinese: str, english: str) -> dg.AssetCheckResult:

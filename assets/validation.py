@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
+from assets.groups import VALIDATION as GROUP
 from assets.partitions import REGION_YEARS
 from assets.previous import previous_submissions
 from assets.resources import Workspace
@@ -23,8 +24,6 @@ from pipelines.validate.submissions import (
 )
 from schemas.frames import tidy_schema, tidy_types
 from schemas.intake import ReadFile
-
-GROUP = "validation"
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")

@@ -8,6 +8,7 @@ import pytest
 from assets import rollup
 from assets.automation import automated, publication_sensor, publishing
 from assets.definitions import defs as deployed
+from assets.groups import ROLLUP
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.partitions import partition_key
 from assets.resources import Workspace
@@ -142,7 +143,7 @@ def test_a_check_that_failed_on_its_way_publishes_nothing_of_the_verdict_before(
 
 
 def test_a_run_that_publishes_itself_is_not_followed_by_another(automatic):
-    everything = dg.AssetSelection.all() - dg.AssetSelection.groups(rollup.GROUP)
+    everything = dg.AssetSelection.all() - dg.AssetSelection.groups(ROLLUP)
     assert automatic.run(everything).success
     assert set(automatic.tick()) <= {"rollup", "rollup_package", "rollup_portal"}
     assert automatic.tick() == {}

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.definitions import defs
+from assets.groups import OWNERS
 from assets.headless import step_names
 from assets.rollup import GATE as ROLLUP_CHECKS
 from pipelines.aggregate.gate import CHECKS as GATE_CHECKS
@@ -17,8 +18,8 @@ from pipelines.storage import table_path, tables_path
 
 # An accidental rename of an asset shows here: stored tables, lineage and people's habits hang on these names.
 ASSETS = {
-    "intake": {"received_files", "readings", "cells"},
-    "validation": {
+    "1_intake": {"received_files", "readings", "cells"},
+    "2_validation": {
         "previous_year",
         "submissions",
         "intake_findings",
@@ -28,11 +29,11 @@ ASSETS = {
         "bodies",
         "counted_findings",
     },
-    "aggregation": {"body_cells", "county_totals", "indicators", "reconciliation", "reconciliation_findings"},
-    "publication": {"findings", "verdicts", "publication_gate", "package", "release"},
-    "feedback": {"receipts", "board"},
-    "dissemination": {"official_report", "catalogue", "portal", "portal_push"},
-    "rollup": {"rollup_package", "rollup", "rollup_portal"},
+    "3_aggregation": {"body_cells", "county_totals", "indicators", "reconciliation", "reconciliation_findings"},
+    "5_publication": {"findings", "verdicts", "publication_gate", "package", "release"},
+    "4_feedback": {"receipts", "board"},
+    "6_dissemination": {"official_report", "catalogue", "portal", "portal_push"},
+    "7_rollup": {"rollup_package", "rollup", "rollup_portal"},
 }
 
 
@@ -45,6 +46,11 @@ def test_the_assets_and_their_groups_are_the_known_ones():
     for spec in specs():
         found.setdefault(spec.group_name, set()).add(spec.key.to_user_string())
     assert found == ASSETS
+
+
+def test_every_asset_has_an_owner():
+    for spec in specs():
+        assert tuple(spec.owners) == OWNERS[spec.group_name]
 
 
 def test_every_asset_says_in_both_languages_what_it_is():
