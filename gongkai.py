@@ -82,9 +82,18 @@ def main() -> None:
     """
 
 
+def _quiet_storage(*places: str) -> None:
+    """Where data are on other storage: no traces of its library beside the fault that is told in words."""
+    if any("://" in where for where in places):
+        import logging
+
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
 def _settings(data: str | None = None, out: str | None = None) -> Settings:
     """The settings, with options put into the environment so that every part of the process sees the same."""
     settings = load_settings(data=data, out=out)
+    _quiet_storage(settings.data, settings.out)
     for where in (settings.data, settings.out):
         if "://" in where:
             from pipelines.faults import PlaceError, usable
@@ -473,6 +482,7 @@ def verify(release: str, signers: Path | None, form: str) -> None:
     """核验一个已发布的版本：校验和、签名、数据包、合计、勾稽关系。Verify a release, wherever it is."""
     from pipelines.publish.verify import verify as verify_release
 
+    _quiet_storage(release)
     listed = load_settings().allowed_signers
     if signers is not None and not signers.is_file():
         fail(f"没有签名人名单“{signers}”，请核对路径。", f"There is no file {str(signers)!r}; check the path.")
@@ -547,6 +557,7 @@ def trace(release: str, cell: str) -> None:
     from pipelines.publish.trace import trace as trace_cell
     from schemas.findings import number_text
 
+    _quiet_storage(release)
     try:
         found = trace_cell(release, cell)
     except (SourceError, TraceError) as error:

@@ -12,16 +12,20 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import BotoCoreError
+from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
+import gongkai
 from pipelines import faults
 from pipelines.faults import PlaceError, explained, usable
 from pipelines.publish.package import build_package
@@ -67,11 +71,20 @@ def storage(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3FileSyst
 
 def run(county: County, data: str, out: str, home: Path) -> subprocess.CompletedProcess[str]:
     """``gongkai run`` in a process of its own, with this process's variables."""
-    environment = os.environ | {"GONGKAI_REGIONS": str(county.regions), "DAGSTER_HOME": str(home)}
-    command = [sys.executable, "-m", "gongkai", "run", "--region", REGION, "--year", str(YEAR)]
-    command += ["--data", data, "--out", out]
     home.mkdir(exist_ok=True)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=home)
+    year = ("--region", REGION, "--year", str(YEAR))
+    return command(county, home, "run", *year, "--data", data, "--out", out)
+
+
+def call(county: County, home: Path) -> tuple[list[str], dict[str, Any]]:
+    """The front door as a process: its command and how to start it."""
+    environment = os.environ | {"GONGKAI_REGIONS": str(county.regions), "DAGSTER_HOME": str(home)}
+    return [sys.executable, "-m", "gongkai"], {"env": environment, "text": True, "cwd": home}
+
+
+def command(county: County, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    front, how = call(county, home)
+    return subprocess.run([*front, *words], capture_output=True, check=False, **how)
 
 
 def objects(system: S3FileSystem, folder: str) -> dict[str, bytes]:
@@ -83,18 +96,57 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found if ".portal" not in path.parts}
 
 
-def test_the_same_inbox_gives_the_same_releases_report_and_portal(county, storage, tmp_path):
+def test_the_same_inbox_gives_the_same_releases_report_and_portal(county, storage, server, monkeypatch, tmp_path):
     here = run(county, str(county.data), str(county.out), tmp_path / "home-here")
     assert here.returncode == 0, here.stderr
     for name, data in files(county.inbox).items():
         storage.pipe_file(f"{BUCKET}/data/inbox/{REGION}/{YEAR}/{name}", data)
-    where = (f"s3://{BUCKET}/data", f"s3://{BUCKET}/out")
-    there = run(county, *where, tmp_path / "home-there")
+    where, home = (f"s3://{BUCKET}/data", f"s3://{BUCKET}/out"), tmp_path / "home-there"
+    proxy = Cut(server, 20)  # among the writes of the run's own tables
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_MAX_ATTEMPTS", "1")
+        patch.setenv("AWS_ENDPOINT_URL", proxy.address)
+        cut = run(county, *where, home)
+    proxy.close()
+    assert cut.returncode == 2, cut.stdout
+    assert "连不上对象存储" in cut.stderr
+    assert "Traceback" not in cut.stderr
+    there = run(county, *where, home)
     assert there.returncode == 0, there.stderr
     assert objects(storage, f"{BUCKET}/out") == files(county.out)
-    assert "Nothing new" in run(county, *where, tmp_path / "home-there").stdout
+    for kept in ("received", f"board/{REGION}"):
+        assert objects(storage, f"{BUCKET}/data/{kept}") == files(county.data / kept)
+    assert "Nothing new" in run(county, *where, home).stdout
     with brought(f"s3://{BUCKET}/out/portal") as folder:
         assert files(folder) == files(county.out / "portal")
+    latest = f"{where[1]}/{REGION}/{YEAR}"
+    verified = command(county, home, "verify", latest)
+    assert "Valid." in verified.stdout
+    assert "Not signed." in verified.stdout
+    traced = command(county, home, "trace", latest, "requests.received.total")
+    assert traced.stdout == command(county, home, "trace", str(county.out / REGION / str(YEAR) / "latest"),
+                                    "requests.received.total").stdout  # fmt: skip
+    assert traced.stdout.count(f"{REGION}-") == 4
+    assert served(county, home, where[1]) == (county.out / "portal" / "index.html").read_bytes()
+    (release,) = county.releases()
+    why = ("--reason", "总数有误", "--approved-by", "县政府办公室（示例）", "--region", REGION, "--year", str(YEAR))
+    for out in (where[1], str(county.out)):
+        assert "Withdrawn." in command(county, home, "withdraw", release, *why, "--out", out).stdout
+    assert objects(storage, f"{BUCKET}/out") == files(county.out)
+
+
+def served(county: County, home: Path, out: str) -> bytes:
+    """The first page that ``gongkai portal`` serves of a site on other storage."""
+    front, how = call(county, home)
+    how["env"] = how["env"] | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([*front, "portal", "--port", "0", "--out", out], stdout=subprocess.PIPE, **how) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[0]
+            with urllib.request.urlopen(address) as answer:
+                return answer.read()
+        finally:
+            process.terminate()
 
 
 class Cut:
@@ -191,6 +243,26 @@ def test_storage_that_cannot_be_reached_and_keys_that_are_missing_are_said(stora
     S3FileSystem.clear_instance_cache()
     with pytest.raises(PlaceError, match="没有对象存储的账号"):
         usable(f"s3://{BUCKET}/data")
+
+
+def test_wrong_keys_are_said(storage, server):
+    def let_in(count: bytes) -> None:
+        """How many calls are let in before keys are looked at."""
+        address, kind = f"{server}/moto-api/reset-auth", {"Content-Type": "text/plain"}
+        urllib.request.urlopen(urllib.request.Request(address, data=count, headers=kind, method="POST")).close()
+
+    let_in(b"0")
+    try:
+        with pytest.raises(PlaceError, match="没有读写权限"):
+            usable(f"s3://{BUCKET}/data")
+        with pytest.raises(PermissionError) as caught:
+            write_atomic(f"s3://{BUCKET}/data/x", b"x")
+        assert explained("PermissionError", str(caught.value)) is not None
+        done = CliRunner().invoke(gongkai.main, ["verify", f"s3://{BUCKET}/out"])
+        assert done.exit_code == 1
+        assert "没有读写权限" in done.output
+    finally:
+        let_in(b"inf")
 
 
 def test_the_missing_extra_is_named(monkeypatch):
