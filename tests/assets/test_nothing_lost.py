@@ -117,7 +117,7 @@ def test_two_runs_of_a_partition_at_once_take_turns(county, undisturbed):
     assert found == undisturbed
 
 
-def test_a_file_that_comes_or_goes_while_a_run_reads_is_taken_by_the_next(county, tmp_path):
+def test_a_file_that_comes_or_goes_while_a_run_reads_is_taken_by_the_next(county, undisturbed, tmp_path):
     late = county.inbox / CODES[1]
     kept = tmp_path / "kept"
     shutil.move(late, kept)
@@ -134,9 +134,7 @@ def test_a_file_that_comes_or_goes_while_a_run_reads_is_taken_by_the_next(county
     county.add({good(CODES[2]).path(GOOD): good(CODES[2]).workbook()})
     done = run(county)
     assert done.returncode == 0, done.stderr
-    other = County(tmp_path / "other")
-    assert run(other).returncode == 0
-    released = {name: digest for name, digest in outcome(other).items() if "/releases/" in name}
+    released = {name: digest for name, digest in undisturbed.items() if "/releases/" in name}
     assert released.items() <= outcome(county).items()
 
 
@@ -164,7 +162,9 @@ def needs_a_disk_of_its_own() -> None:
         pytest.skip("a small disk cannot be mounted here (unshare -rm)")
 
 
-@pytest.mark.parametrize(("which", "size"), [("out", "150k"), ("out", "900k"), ("data", "600k")])
+@pytest.mark.parametrize(
+    ("which", "size"), [("out", "150k"), ("data", "600k"), pytest.param("out", "900k", marks=pytest.mark.soak)]
+)
 def test_a_full_disk_is_said_and_the_next_run_is_clean(county, undisturbed, tmp_path, which, size):
     needs_a_disk_of_its_own()
     place = getattr(county, which)
@@ -191,33 +191,33 @@ def test_a_full_disk_is_said_and_the_next_run_is_clean(county, undisturbed, tmp_
     assert outcome(county) == undisturbed
 
 
-@pytest.mark.parametrize("which", ["data", "out"])
-def test_a_place_that_cannot_be_written_is_said(county, undisturbed, tmp_path, which):
+def test_a_place_that_cannot_be_written_is_said(county, undisturbed, tmp_path):
     needs_a_disk_of_its_own()
     county.out.mkdir()
     home = tmp_path / "home"
     home.mkdir()
     closed = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 77; shift; exec "$@"'
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", closed, "sh", str(getattr(county, which)), *command(county)],
-        env=environment(county) | {"DAGSTER_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "磁盘只读" in done.stderr
-    assert "Traceback" not in done.stderr
+    for which in (county.data, county.out):
+        done = subprocess.run(
+            ["unshare", "-rm", "sh", "-c", closed, "sh", str(which), *command(county)],
+            env=environment(county) | {"DAGSTER_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "磁盘只读" in done.stderr
+        assert "Traceback" not in done.stderr
     assert run(county).returncode == 0
     assert outcome(county) == undisturbed
 
 
-@pytest.mark.parametrize("damage", [b"", b"PAR1 is not enough", None])
-def test_a_damaged_table_of_an_earlier_run_is_made_anew(county, undisturbed, damage):
+def test_damaged_tables_of_an_earlier_run_are_made_anew(county, undisturbed):
     assert run(county).returncode == 0
-    tables = sorted((county.data / "tables").rglob("*.parquet"))
-    for path in tables:
-        path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2] if damage is None else damage)
+    tables = sorted(path for path in (county.data / "tables").rglob("*") if path.is_file())
+    for number, path in enumerate(tables):  # nothing in it, not what it should be, cut off
+        whole = path.read_bytes()
+        path.write_bytes((b"", b"PAR1 is not enough", whole[: len(whole) // 2])[number % 3])
     done = run(county)
     assert done.returncode == 0, done.stderr
     assert outcome(county) == undisturbed
