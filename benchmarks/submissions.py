@@ -1,4 +1,4 @@
-"""Many synthetic submissions as one wide Parquet file, drawn from the form's rules alone. All figures are invented.
+"""Many synthetic submissions as a dataset of wide Parquet files, drawn from the form's rules alone. All invented.
 
 Belongs here: drawing returns that obey every rule, spoiling a known share of them, streaming them to disk. Does not
 belong here: measuring (validate.py). No cell is named: what is a part, a total or a stock follows from the rules.
@@ -18,7 +18,9 @@ from schemas.frames import IDENTITY, wide_types
 from schemas.rules import Rule, RuleSet, Term
 
 SEED = 20230131
-CHUNK = 20_000
+CHUNK = 20_000  # rows of a row group
+FILE = 10 * CHUNK  # rows of a file
+REGION = 400  # submissions of a region
 ZEROS = 0.83  # share of drawn figures that are 0; with the totals that follow, three quarters of all figures are
 SPOILT = 0.05  # share of submissions with wrong cells
 MOST_WRONG = 3
@@ -130,9 +132,9 @@ def chunks(form: Form, rules: RuleSet, rows: int):
         spoilt = spoil(form, figures, draw, count)
         numbers = range(start, start + count)
         identity = {
-            "region": ["511725"] * count,
+            "region": [f"{510_000 + number // REGION:06}" for number in numbers],
             "year": [2023] * count,
-            "body": [f"511725-S{number:06}" for number in numbers],
+            "body": [f"{510_000 + number // REGION:06}-S{number:06}" for number in numbers],
             "file": [f"s{number:06}.xlsx" for number in numbers],
             "file_sha256": [f"{number:064x}" for number in numbers],
         }
@@ -145,15 +147,21 @@ def chunks(form: Form, rules: RuleSet, rows: int):
         yield frame.select([pl.col(name).cast(kind) for name, kind in types.items()]), spoilt
 
 
-def write(path: Path, form: Form, rules: RuleSet, rows: int) -> int:
-    """Stream ``rows`` submissions to a Parquet file, chunk by chunk; answer how many were spoilt."""
-    spoilt, writer = 0, None
+def write(folder: Path, form: Form, rules: RuleSet, rows: int) -> int:
+    """Stream ``rows`` submissions to Parquet files in a folder, chunk by chunk; answer how many were spoilt."""
+    spoilt, written, writer = 0, 0, None
     try:
         for frame, wrong in chunks(form, rules, rows):
             table = frame.to_arrow()
-            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+            if writer is None:
+                path = folder / f"part-{written // FILE:04}.parquet"
+                writer = pq.ParquetWriter(path, table.schema, compression="zstd")
             writer.write_table(table)
             spoilt += wrong
+            written += frame.height
+            if written % FILE == 0:
+                writer.close()
+                writer = None
     finally:
         if writer:
             writer.close()

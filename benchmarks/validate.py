@@ -1,17 +1,19 @@
 """Checking many submissions at once, beside merely reading them and beside other tools doing the same.
 
-A wide Parquet file of synthetic submissions is checked by every variant of validate_variants.py, each time in a fresh
-process, in turn, round after round; times include reading the file and exclude imports and building schemas. All
-variants must find the same. Tools that are no part of the project (peers.txt) get an environment of their own, made
-once below the user's cache folder; where pip cannot make it, their rows are left out and the table says so.
+A dataset of wide Parquet files of synthetic submissions is checked by every variant of validate_variants.py, each time
+in a fresh process, in turn, round after round; times include reading the files and exclude imports and building
+schemas. All variants must find the same. Tools that are no part of the project (peers.txt) get an environment of their
+own, made once below the user's cache folder; where pip cannot make it, their rows are left out and the table says so.
 
-    python -m benchmarks.validate [--rows 200000] [--rounds 3] [--quick] [--write]
+    python -m benchmarks.validate [--rows 200000 1000000 ...] [--rounds 3] [--only VARIANT ...] [--quick]
+        [--write]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -19,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,12 +44,15 @@ NAMES = {
     "floor": "floor: polars reads the columns the rules need",
     "counts": "compiled pass, counts per rule",
     "long_list": "compiled pass, long list (file, rule, residual)",
+    "stream": "streaming pass: contract, findings with residuals, counts, totals by region",
+    "stream_localise": "streaming pass and localisation of what is broken, one process",
     "gate": "gate: pandera on the residuals",
     "dataframely_counts": "dataframely filter, counts per rule",
     "dataframely_list": "dataframely filter, long list (file, rule)",
     "pandera_checks": "pandera, one check per rule on the wide frame",
 }
-OURS = ("floor", "counts", "long_list", "gate")
+OURS = ("floor", "counts", "long_list", "stream", "stream_localise", "gate")
+SLOW = ("stream_localise",)  # only where asked for
 
 
 def peers() -> Path | str:
@@ -89,7 +95,8 @@ def agree(told: dict[str, dict[str, Any]], errors: set[str]) -> None:
         if "pairs" in found:
             assert found["pairs"] == told["long_list"]["pairs"], f"{name} lists otherwise"
             assert found["list"] == sum(counts.values()), f"{name} lists more or less than it counts"
-    assert told["gate"]["gate"] == sorted(set(counts) & errors), "the gate names other rules"
+    if "gate" in told:
+        assert told["gate"]["gate"] == sorted(set(counts) & errors), "the gate names other rules"
 
 
 def machine() -> str:
@@ -113,19 +120,21 @@ def table(rounds: list[dict[str, dict[str, Any]]]) -> str:
     """Markdown: per variant the median seconds, range, ratio to the floor, peak memory."""
     reading = statistics.median(told["floor"]["seconds"] for told in rounds)
     lines = [
-        "| variant | seconds (median) | range | x floor | peak memory | of it imports |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| variant | seconds (median) | range | x floor | processor s | x floor | peak memory | of it imports |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in rounds[0]:
         seconds = [told[name]["seconds"] for told in rounds]
         median = statistics.median(seconds)
         ratio = statistics.median(told[name]["seconds"] / told["floor"]["seconds"] for told in rounds)
+        worked = statistics.median(told[name]["processor"] for told in rounds)
+        share = statistics.median(told[name]["processor"] / told["floor"]["processor"] for told in rounds)
         peak, imported = (max(told[name][key] for told in rounds) // MIB for key in ("peak", "imported"))
         assert median > 0
         assert reading > 0
         lines.append(
             f"| {NAMES[name]} | {median:.3f} | {min(seconds):.3f} - {max(seconds):.3f} | {ratio:.2f} "
-            f"| {peak} MiB | {imported} MiB |"
+            f"| {worked:.3f} | {share:.2f} | {peak} MiB | {imported} MiB |"
         )
     return "\n".join(lines)
 
@@ -139,32 +148,34 @@ def put(section: str, text: str) -> None:
     RESULTS.write_text("\n".join(part.rstrip("\n") + "\n" for part in [*kept, new]), encoding="utf-8")
 
 
-def main() -> None:
-    """Make the file, measure in turn, compare what was found, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=200_000, help="submissions in the file")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds measured, after one that is not counted")
-    parser.add_argument(
-        "--quick", action="store_true", help="5000 submissions, one round: does everything still agree?"
-    )
-    parser.add_argument("--write", action="store_true", help="put the table into benchmarks/RESULTS.md")
-    options = parser.parse_args()
-    rows, rounds = (5000, 1) if options.quick else (options.rows, options.rounds)
+def growth(sizes: dict[int, list[dict[str, dict[str, Any]]]]) -> str:
+    """Per variant how processor time grows with rows: the slope of a line through the logarithms, 1 being linear."""
+    rows = [math.log(size) for size in sizes]
+    lines = ["| variant | slope | " + " | ".join(f"peak, {size:,}" for size in sizes) + " |"]
+    lines.append("| --- | ---: |" + " ---: |" * len(sizes))
+    for name in next(iter(sizes.values()))[0]:
+        times = [math.log(statistics.median(told[name]["processor"] for told in rounds)) for rounds in sizes.values()]
+        slope = statistics.linear_regression(rows, times).slope
+        peaks = [f"{max(told[name]['peak'] for told in rounds) // MIB} MiB" for rounds in sizes.values()]
+        lines.append(f"| {NAMES[name]} | {slope:.2f} | " + " | ".join(peaks) + " |")
+    return "\n".join(lines)
+
+
+def at_size(
+    rows: int, rounds: int, names: Sequence[str], peer: Path | None
+) -> tuple[str, list[dict[str, dict[str, Any]]]]:
+    """One dataset measured by every variant in turn: what is said above the table, and the rounds."""
     form, rules = load_form(EDITION), load_rules(EDITION)
     errors = {one.id for one in (*rules.rules, *rules.domains) if one.severity == "error"}
-    python = peers()
-    names = list(NAMES) if isinstance(python, Path) else list(OURS)
     told: list[dict[str, dict[str, Any]]] = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "submissions.parquet"
+        path = Path(folder)
         spoilt = write(path, form, rules, rows)
-        size = path.stat().st_size
+        size = sum(file.stat().st_size for file in path.iterdir())
         for number in range(rounds + 1):  # the first warms the disk cache and is not counted
             order = names if number % 2 else list(reversed(names))
             found = {
-                name: measured(
-                    python if name not in OURS and isinstance(python, Path) else Path(sys.executable), name, path
-                )
+                name: measured(peer if name not in OURS and peer else Path(sys.executable), name, path)
                 for name in order
             }
             agree(found, errors)
@@ -172,15 +183,40 @@ def main() -> None:
                 told.append({name: found[name] for name in names})
             print(f"round {number}: " + ", ".join(f"{name} {found[name]['seconds']:.2f}" for name in names), flush=True)
     broken = sum(told[0]["counts"]["counts"].values())
-    facts = [
-        f"`python -m benchmarks.validate --rows {rows} --rounds {rounds}`: {rows:,} submissions of "
-        f"{len(form.cells)} cells, {size / MIB:.0f} MiB of Parquet, seed {SEED}; {spoilt:,} have one to three "
-        f"wrong cells, and {len(rules.rules)} rules and {len(rules.domains)} domains are broken {broken:,} times. "
-        "All variants agree on every count and every pair.",
-        f"{machine()}. {versions(python if isinstance(python, Path) else None)}.",
-        table(told),
-    ]
-    if not isinstance(python, Path):
+    facts = (
+        f"{rows:,} submissions of {len(form.cells)} cells, {size / MIB:.0f} MiB of Parquet, seed {SEED}; {spoilt:,} "
+        f"have one to three wrong cells, and {len(rules.rules)} rules and {len(rules.domains)} domains are broken "
+        f"{broken:,} times. All variants agree on every count and every pair."
+    )
+    return facts, told
+
+
+def main() -> None:
+    """Make the datasets, measure in turn, compare what was found, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[200_000], help="submissions; several: growth as well")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds measured, after one that is not counted")
+    parser.add_argument("--only", nargs="+", choices=list(NAMES), help="these variants beside floor, counts, long_list")
+    parser.add_argument(
+        "--quick", action="store_true", help="5000 submissions, one round: does everything still agree?"
+    )
+    parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/RESULTS.md")
+    options = parser.parse_args()
+    sizes, rounds = ([5000], 1) if options.quick else (sorted(set(options.rows)), options.rounds)
+    wanted = {"floor", "counts", "long_list", *(options.only or [name for name in NAMES if name not in SLOW])}
+    python = peers() if wanted - set(OURS) else ""
+    peer = python if isinstance(python, Path) else None
+    names = [name for name in NAMES if name in wanted and (peer or name in OURS)]
+    command = "python -m benchmarks.validate --rows " + " ".join(map(str, sizes)) + f" --rounds {rounds}"
+    command += " --only " + " ".join(options.only) if options.only else ""
+    facts = [f"`{command}`. {machine()}. {versions(peer)}."]
+    told: dict[int, list[dict[str, dict[str, Any]]]] = {}
+    for rows in sizes:
+        said, told[rows] = at_size(rows, rounds, names, peer)
+        facts += [said, table(told[rows])]
+    if len(sizes) > 1:
+        facts += ["How processor time grows with rows (1: linear), and the most memory held:", growth(told)]
+    if python and not peer:
         facts.append(f"The other tools could not be installed and are left out: {python}.")
     text = "\n\n".join(facts)
     print(f"\n{text}")

@@ -1,4 +1,4 @@
-"""One way of checking one wide Parquet file, measured in a process of its own: read, check, tell; imports left out.
+"""One way of checking a folder of wide Parquet files, measured in a process of its own: read, check, tell.
 
 Belongs here: the variants, ours and those of other tools, each over the same expressions of ``schemas/frames.py``.
 Does not belong here: making the file (submissions.py), rounds and the table (validate.py). Building a schema object
@@ -82,6 +82,37 @@ def gate(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:
     return lambda: held(form, rules, pl.scan_parquet(path)), lambda names: {"gate": sorted(names)}
 
 
+def stream(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:
+    from pipelines.validate.stream import Scanned, scan_submissions, survey
+    from schemas.frames import submissions_contract
+
+    submissions_contract(EDITION)
+
+    def tell(told: Scanned) -> Told:
+        assert sum(total.submissions for total in told.totals.values()) == told.rows
+        return _listed(told.findings) | {"regions": len(told.totals)}
+
+    return lambda: survey(form, rules, scan_submissions(form, rules, path)), tell
+
+
+def stream_localise(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:
+    from pipelines.validate.localise_stream import localise_broken
+    from pipelines.validate.stream import scan_submissions
+    from schemas.frames import submissions_contract
+
+    submissions_contract(EDITION)
+
+    def work() -> tuple[int, int]:
+        broken = explained = 0
+        for scanned in scan_submissions(form, rules, path, broken=True):
+            told = localise_broken(form, rules, scanned.broken)
+            broken += len(told)
+            explained += sum(1 for _, _, explanations in told if explanations)
+        return broken, explained
+
+    return work, lambda told: {"localised": told[0], "explained": told[1]}
+
+
 def _dataframely(form: Form, rules: RuleSet) -> Any:
     """A dataframely schema of the wide frame with one rule per rule and domain."""
     import dataframely as dy
@@ -160,7 +191,17 @@ def pandera_checks(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:
 
 VARIANTS: dict[str, Callable[[Path, Form, RuleSet], tuple[Work, Tell]]] = {
     made.__name__: made
-    for made in (floor, counts, long_list, gate, dataframely_counts, dataframely_list, pandera_checks)
+    for made in (
+        floor,
+        counts,
+        long_list,
+        stream,
+        stream_localise,
+        gate,
+        dataframely_counts,
+        dataframely_list,
+        pandera_checks,
+    )
 }
 
 
@@ -178,10 +219,12 @@ def main(name: str, path: Path) -> None:
     form, rules = load_form(EDITION), load_rules(EDITION)
     work, tell = VARIANTS[name](path, form, rules)
     before = peak_memory()
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     outcome = work()
-    seconds = time.perf_counter() - start
-    json.dump({"seconds": seconds, "peak": peak_memory(), "imported": before} | tell(outcome), sys.stdout)
+    seconds, worked = time.perf_counter() - start, time.process_time() - worked
+    json.dump(
+        {"seconds": seconds, "processor": worked, "peak": peak_memory(), "imported": before} | tell(outcome), sys.stdout
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import msgspec
 import pandera.errors
 import polars as pl
 
-from pipelines.validate.stream import large, scan_frame, survey
+from pipelines.validate.stream import LARGE, extremes, scan_frame, survey
 from schemas.form import Form
 from schemas.frames import (
     cell_type,
@@ -29,7 +29,7 @@ from schemas.frames import (
 from schemas.rules import LAST_YEAR, RuleSet
 
 Figure = Decimal | int
-LARGE_ONES = "large?"  # no rule's id holds a question mark
+EXTREMES = ("least?", "most?")  # no rule's id holds a question mark
 
 
 class SubmissionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,8 +125,10 @@ def broken_list(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) 
 def broken_counts(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
     """How many files break each rule and domain, by id in catalogue order, zeros among them; nothing else is kept."""
     columns = [flag.sum() for flag in _flags(form, rules)]
-    counts = frame.lazy().select(*columns, large(form, rules).any().alias(LARGE_ONES)).collect().row(0, named=True)
-    if counts.pop(LARGE_ONES):  # polars adds in 64 bits and wraps
+    least, most = (one.alias(name) for one, name in zip(extremes(form, rules), EXTREMES, strict=True))
+    counts = frame.lazy().select(*columns, least, most).collect().row(0, named=True)
+    reached = [abs(figure) for figure in map(counts.pop, EXTREMES) if figure is not None]
+    if max(reached, default=0) >= LARGE:  # polars adds in 64 bits and wraps
         return survey(form, rules, scan_frame(form, rules, frame, totals=False)).counts
     return {name: int(count) for name, count in counts.items()}
 

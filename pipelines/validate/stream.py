@@ -37,7 +37,7 @@ FINDINGS: dict[str, pl.DataType] = {
     "residual": RESIDUAL,
 }
 SCATTERED = 16  # regions whose rows stand in shorter runs than this are sorted before they are added up
-LARGE = 1 << 50  # counts of this size and more: their sums are not left to 64 bits
+LARGE = 1 << 50  # sums of counts of this size and more are not left to polars, which wraps at 64 bits
 EXACT = Context(prec=60)
 KEPT = ("region", "file")  # columns of identity that findings and totals name
 
@@ -77,16 +77,14 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     broken: pl.DataFrame | None
 
 
-def large(form: Form, rules: RuleSet) -> pl.Expr:
-    """Whether a submission has a figure so large that sums in polars, which wrap, might leave 64 bits; never null."""
-    flags = []
-    for name, kind in wide_types(form, rules).items():
-        if name in form.by_id or name.endswith(LAST_YEAR):
-            # Decimals are 128 bits wide in polars. Shifted and read as unsigned, counts of either sign meet one limit.
-            whole = not isinstance(kind, pl.Decimal)
-            if whole:
-                flags.append((pl.col(name) + LARGE).reinterpret(signed=False) >= 2 * LARGE)
-    return pl.any_horizontal(flags).fill_null(value=False)
+def extremes(form: Form, rules: RuleSet) -> tuple[pl.Expr, pl.Expr]:
+    """The smallest and the largest count of a whole frame, null where there is none. Decimals cannot wrap in polars."""
+    names = [
+        name
+        for name, kind in wide_types(form, rules).items()
+        if (name in form.by_id or name.endswith(LAST_YEAR)) and not isinstance(kind, pl.Decimal)
+    ]
+    return pl.min_horizontal(pl.col(names).min()), pl.max_horizontal(pl.col(names).max())
 
 
 def columns_read(form: Form, rules: RuleSet) -> list[str]:
