@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -22,10 +23,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipelines.publish.portal import build_site
 from pipelines.publish.portal.releases import Dataset, read_dataset
-from pipelines.publish.release import Published
+from pipelines.publish.release import Published, publish, release_files, withdraw
+from pipelines.publish.signature import signer
 from tests.portal.front import ARGUMENTS, CHROMIUM, install_front, serving, serving_plainly
 from tests.portal.published import publish_county
 from tests.publish.county import CODE, YEAR
+from tests.publish.test_signature import make_key
 
 WIDTHS = {"wide": 1440, "narrow": 390}
 HOSTILE = "<script>alert(1)</script>=1+1\u202e名"
@@ -33,7 +36,8 @@ SHOWN = "<script>alert(1)</script>=1+1⟨U+202E⟩名"
 LONG = Decimal("12345678901234.5678")
 DATASET = f"{CODE}/{YEAR}"
 PAGES = ["index", "figures", "data", "trace", "download", "dictionary", "quality", "use"]
-ALL = ["index.html", f"{CODE}/index.html", *(f"{DATASET}/{page}.html" for page in PAGES)]
+GONE = f"{CODE}/{YEAR - 2}/index.html"
+ALL = ["index.html", f"{CODE}/index.html", GONE, *(f"{DATASET}/{page}.html" for page in PAGES)]
 WATCH = """
 window.breaches = [];
 document.addEventListener('securitypolicyviolation', (event) => breaches.push(event.violatedDirective));
@@ -58,11 +62,18 @@ def hostile(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
-    """OUT with two years; of the newer one an earlier release stands too (given as the second)."""
+    """OUT with two years, the newer one signed, of which an earlier release stands too (given as the second); and a
+    year that was withdrawn altogether.
+    """
     out = tmp_path_factory.mktemp("browser")
     publish_county(out, year=YEAR - 1)
     earlier = publish_county(out, seed=2)
-    publish_county(out, waived=1, count=30, change=hostile)
+    current = publish_county(out, waived=1, count=30, change=hostile)
+    if shutil.which("ssh-keygen"):
+        key = make_key(tmp_path_factory.mktemp("key"), "key")
+        publish(release_files(current.path), out, CODE, YEAR, signer(str(key)))
+    gone = publish_county(out, year=YEAR - 2)
+    withdraw(out, CODE, YEAR - 2, gone.id, "合计有误", "县政府办公室（示例）")
     build_site(out, out / "portal")
     return out, earlier
 
