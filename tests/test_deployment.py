@@ -147,7 +147,7 @@ def test_the_deployment_breaks_no_rule():
     ("rule", "old", "new"),
     [
         ("not of the specification", "condition: service_healthy", "condition: service_well"),
-        ("not of the specification", "timeout: 5s", "timout: 5s"),
+        ("not of the specification", "timeout: 5s", "patience: 5s"),
         ("not of the specification", "retries: 10", "retries: ten"),
         ("a service without a health check", "    healthcheck:\n", "    x-healthcheck:\n"),
         ("a volume that is not declared", "      - records:/", "      - record:/"),
