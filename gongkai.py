@@ -609,7 +609,7 @@ def show_settings(form: str) -> None:
     rows = [
         {
             "name": each.name,
-            "value": "***" if each.kind == "secret" and found[each.name].text else found[each.name].text,
+            "value": "***" if each.secret and found[each.name].text else found[each.name].text,
             "origin": found[each.name].origin,
             "place": found[each.name].place,
             "zh": each.zh,

@@ -17,6 +17,7 @@ from pipelines.aggregate.body_cells import body_cells as join_body_cells
 from pipelines.aggregate.indicators import county_indicators
 from pipelines.aggregate.reconcile import reconcile
 from pipelines.aggregate.totals import county_totals as add_up
+from pipelines.aggregate.totals import last_totals
 from pipelines.findings_table import findings_frame
 from schemas.intake import ReadFile
 
@@ -35,7 +36,10 @@ def body_cells(
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")
 def county_totals(
-    context: dg.AssetExecutionContext, workspace: Workspace, accepted_submissions: pl.DataFrame
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    accepted_submissions: pl.DataFrame,
+    previous_year: pl.DataFrame,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """全县汇总：逐格合计，附合计所依据的单位数。
 
@@ -43,7 +47,9 @@ def county_totals(
     """
     partition = workspace.partition(context)
     frame = add_up(partition.form, accepted_submissions, partition.code, partition.year)
-    return dg.MaterializeResult(value=frame, metadata=totals_view(frame))
+    last = last_totals(partition.form, previous_year)
+    labels = {cell.id: cell.label_zh for cell in partition.form.cells}
+    return dg.MaterializeResult(value=frame, metadata=totals_view(frame, last, labels))
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")

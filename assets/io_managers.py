@@ -14,6 +14,7 @@ import dagster as dg
 import polars as pl
 from upath import UPath
 
+from assets.lineage import column_lineage, column_schema
 from pipelines.ingest.wire import pack_reads, unpack_reads
 from pipelines.storage import write_atomic
 from schemas.intake import ReadFile
@@ -37,12 +38,16 @@ class ParquetIOManager(dg.UPathIOManager):
         return pl.read_parquet(path.read_bytes())
 
     def get_metadata(self, context: dg.OutputContext, obj: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
-        """Rows and columns, as Dagster's own metadata names."""
-        columns = [dg.TableColumn(name, str(dtype)) for name, dtype in list(obj.schema.items())[:40]]
-        return {
+        """Rows, columns and where they come from, as Dagster's own metadata names."""
+        asset = context.asset_key.path[-1]
+        lineage = column_lineage(asset, obj)
+        found: dict[str, dg.MetadataValue[Any]] = {
             "dagster/row_count": dg.MetadataValue.int(obj.height),
-            "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+            "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(asset, obj)),
         }
+        if lineage is not None:
+            found["dagster/column_lineage"] = dg.MetadataValue.column_lineage(lineage)
+        return found
 
 
 class ReadingsIOManager(dg.UPathIOManager):

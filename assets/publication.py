@@ -12,7 +12,7 @@ import polars as pl
 from assets.groups import PUBLICATION as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import BY_ITSELF, PUBLISHABLE, REASON, changes_view, findings_view, markdown
+from assets.views import BY_ITSELF, PUBLISHABLE, REASON, changes_view, check_view, findings_view, markdown
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
@@ -27,6 +27,7 @@ from pipelines.settings import load_settings
 from pipelines.validate.bulk import gate
 from pipelines.validate.collect import collect_findings
 from pipelines.validate.submissions import attributes_of
+from schemas.checks import check_of, load_checks
 
 
 def _result(check: str, passed: bool, chinese: str, english: str) -> dg.AssetCheckResult:
@@ -39,14 +40,23 @@ def _result(check: str, passed: bool, chinese: str, english: str) -> dg.AssetChe
     )
 
 
-@dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=REGION_YEARS,
+    kinds={"polars"},
+    io_manager_key="parquet",
+    check_specs=[
+        dg.AssetCheckSpec(check.id, asset="findings", description=f"{check.title_zh} / {check.title_en}")
+        for check in load_checks()
+    ],
+)
 def findings(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     counted_findings: pl.DataFrame,
     reconciliation_findings: pl.DataFrame,
     county_totals: pl.DataFrame,
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
     """核查结果：全部问题、提醒和说明，豁免已标明。
 
     Every finding that counts, approved waivers shown, stale decisions among them.
@@ -64,7 +74,23 @@ def findings(
         partition.rules,
     )
     frame = findings_frame(collected)
-    return dg.MaterializeResult(value=frame, metadata=findings_view(frame))
+    yield dg.Output(frame, metadata=findings_view(frame))
+    yield from _checks(frame)
+
+
+def _checks(findings: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
+    """What each check shows: failed by an error or a warning that nobody waived. None of them stops anything."""
+    wrong = findings.filter((pl.col("severity") != "information") & pl.col("waived").is_null())
+    named = wrong.with_columns(check=pl.col("rule").replace_strict(check_of(), default="", return_dtype=pl.String))
+    for check in load_checks():
+        found = named.filter(pl.col("check") == check.id)
+        error = bool((found["severity"] == "error").any())
+        yield dg.AssetCheckResult(
+            check_name=check.id,
+            passed=found.is_empty(),
+            severity=dg.AssetCheckSeverity.ERROR if error or found.is_empty() else dg.AssetCheckSeverity.WARN,
+            metadata=check_view(found),
+        )
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"pandera"}, io_manager_key="parquet")

@@ -5,16 +5,27 @@ Belongs here: frames as Dagster metadata. Does not belong here: deciding anythin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from html import escape
 from typing import Any
 
 import dagster as dg
 import msgspec
 import polars as pl
 
+from assets.pictures import bars
 from pipelines.publish.changes import Change
+from schemas.findings import number_text
 
 MOST_ROWS = 50
+NOTHING = "（无 / none）"
+STATUSES = (
+    ("accepted", "已采用", "good"),
+    ("waived", "豁免", "plain"),
+    ("refused", "未通过", "bad"),
+    ("missing", "未报送", "bad"),
+)
 REASON = ("原因 / reason", "reason")  # why a check of the gate failed, Chinese and English
 PUBLISHABLE = "可以发布 / publishable"  # of the verdicts: whether every check of the gate passes
 BY_ITSELF = "自动发布 / published by itself"  # of the verdicts: publishable, and a year that the region releases
@@ -24,10 +35,10 @@ def markdown(frame: pl.DataFrame, columns: dict[str, str]) -> dg.MetadataValue[A
     """At most MOST_ROWS rows as a Markdown table; ``columns``: shown heading by column name."""
 
     def text(value: object) -> str:
-        return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+        return "" if value is None else escape(str(value), quote=False).replace("|", "\\|").replace("\n", " ")
 
     if frame.is_empty():
-        return dg.MetadataValue.md("（无 / none）")
+        return dg.MetadataValue.md(NOTHING)
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(text(row[name]) for name in columns) + " |" for row in frame.head(MOST_ROWS).to_dicts()]
     if frame.height > MOST_ROWS:
@@ -42,10 +53,20 @@ def findings_view(findings: pl.DataFrame) -> dict[str, Any]:
         for severity in ("error", "warning", "information")
     }
     heads = {"severity": "级别", "body": "单位", "file": "文件", "message_zh": "说明", "waived": "豁免"}
+    wrong = findings.filter((pl.col("severity") != "information") & pl.col("waived").is_null())
+    by_body, by_rule = (
+        wrong.group_by(name, maintain_order=True).len().sort("len", descending=True, maintain_order=True)
+        for name in ("body", "rule")
+    )
+    rows = [
+        (row["body"] or "（未认出单位）", row["len"], str(row["len"]), "bad") for row in by_body.head(12).to_dicts()
+    ]
     return {
         "错误 / errors": counts["error"],
         "提醒 / warnings": counts["warning"],
         "说明 / information": counts["information"],
+        "各单位的问题 / by body": dg.MetadataValue.md(bars("各单位的问题 findings by body", rows) or NOTHING),
+        "各类问题 / by rule": markdown(by_rule, {"rule": "规则", "len": "个数"}),
         "核查结果 / findings": markdown(findings, heads),
     }
 
@@ -53,21 +74,65 @@ def findings_view(findings: pl.DataFrame) -> dict[str, Any]:
 def coverage_view(bodies: pl.DataFrame) -> dict[str, Any]:
     """How many bodies have handed in, and which have not."""
     absent = bodies.filter(pl.col("status") != "accepted")
+    counted = {row["status"]: row["len"] for row in bodies.group_by("status").len().to_dicts()}
+    rows = [
+        (f"{chinese} {status}", counted.get(status, 0), str(counted.get(status, 0)), tone)
+        for status, chinese, tone in STATUSES
+    ]
     return {
+        "报送情况 / coverage": dg.MetadataValue.md(bars("报送情况 coverage", rows)),
         "应报单位 / bodies on the roster": bodies.height,
         "已采用 / accepted": bodies.height - absent.height,
         "未采用 / not accepted": markdown(absent, {"body": "代码", "name_zh": "名称", "status": "状态"}),
     }
 
 
-def totals_view(totals: pl.DataFrame) -> dict[str, Any]:
-    """The totals that are not zero."""
-    shown = totals.filter(pl.col("value") != 0)
+def totals_view(
+    totals: pl.DataFrame, previous: Mapping[str, Decimal | int], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """The totals that are not zero, with last year's beside them; the largest as a picture.
+
+    ``previous``: last year's totals by cell, {} where there are none; ``labels``: what each cell is called.
+    """
+    rows = []
+    for row in totals.to_dicts():
+        value, last = row["value"], previous.get(row["cell"])
+        if not value and not last:
+            continue
+        difference = value - last if value is not None and last is not None else None
+        shown = {
+            "cell": row["cell"],
+            "label": labels.get(row["cell"], ""),
+            "unit": row["unit"],
+            "bodies": row["bodies"],
+        }
+        figures = {"value": value, "last": last, "difference": difference}
+        rows.append(shown | {name: None if figure is None else number_text(figure) for name, figure in figures.items()})
+    heads = {"label": "名称", "cell": "单元格", "value": "合计", "last": "上年", "difference": "增减", "unit": "单位"}
+    heads["bodies"] = "单位数"
+    largest = sorted(totals.drop_nulls("value").to_dicts(), key=lambda row: (-row["value"], row["cell"]))[:8]
+    drawn = []
+    for row in largest:
+        if not row["value"]:
+            continue
+        name, last = labels.get(row["cell"], row["cell"]), previous.get(row["cell"])
+        drawn.append((name, float(row["value"]), f"{number_text(row['value'])} {row['unit']}", "plain"))
+        if last is not None:
+            drawn.append(("上年", float(max(last, 0)), number_text(last), "past"))
+    table = pl.DataFrame(rows, schema=dict.fromkeys(heads, pl.String) | {"bodies": pl.Int64}, orient="row")
     return {
         "单元格 / cells": totals.height,
-        "非零合计 / totals above zero": markdown(
-            shown, {"cell": "单元格", "value": "合计", "unit": "单位", "bodies": "单位数"}
-        ),
+        "最大的合计 / the largest totals": dg.MetadataValue.md(bars("最大的合计 the largest totals", drawn) or NOTHING),
+        "非零合计 / totals above zero": markdown(table, heads),
+    }
+
+
+def check_view(findings: pl.DataFrame) -> dict[str, Any]:
+    """The failures of one check: who, which rule, expected, found, difference, in words."""
+    heads = {"body": "单位", "file": "文件", "rule": "规则", "expected": "应为", "found": "实为", "difference": "差额"}
+    return {
+        "问题数 / failures": findings.height,
+        "问题 / findings": markdown(findings, heads | {"message_zh": "说明", "message_en": "message"}),
     }
 
 

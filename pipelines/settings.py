@@ -24,9 +24,12 @@ from schemas.declaration import DeclarationError, line_of, read_toml
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = "gongkai.toml"
 CONFIG_VARIABLE = "GONGKAI_CONFIG"
-Kind = Literal["place", "folder", "file", "address", "count", "choice", "text", "secret"]
+Kind = Literal["place", "folder", "file", "address", "count", "choice", "text", "secret", "secret_address"]
 Origin = Literal["default", "file", "environment", "option"]
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"{}|\\^`#?]+")
+_ANY_ADDRESS = re.compile(
+    r"https?://[^\s<>\"{}|\\^`#]+"
+)  # with a query: robots of chat services carry their token there
 
 
 class SettingsError(ValueError):
@@ -80,6 +83,11 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     default: str = ""
     minimum: int = 0
     choices: tuple[str, ...] = ()
+
+    @property
+    def secret(self) -> bool:
+        """Whether it may only come from the environment and is never shown."""
+        return self.kind in ("secret", "secret_address")
 
     @property
     def variable(self) -> str:
@@ -142,7 +150,7 @@ def _from_file(path: Path) -> dict[str, Given]:
                 f"{where}：没有名为 {name} 的设置；有哪些见 gongkai settings。"
                 f" There is no setting {name}; `gongkai settings` lists them."
             )
-        if names[name].kind == "secret":
+        if names[name].secret:
             raise SettingsError(
                 f"{where}：{name} 是密钥，不能写在文件里，请改用环境变量 {names[name].variable}。"
                 f" {name} is a secret and may not stand in a file; set {names[name].variable} in the environment."
@@ -198,6 +206,11 @@ def _checked(declaration: Declaration, given: Given) -> str | int:
         raise _refuse(given, f"{'、'.join(declaration.choices)} 之一", f"one of {', '.join(declaration.choices)}")
     if declaration.kind == "address" and not _WEB_ADDRESS.fullmatch(text):
         raise _refuse(given, "网址，如 https://data.example.org/open", "a web address, https://data.example.org/open")
+    if declaration.kind == "secret_address" and not _ANY_ADDRESS.fullmatch(text):
+        hidden = Given(text="***", origin=given.origin, place=given.place)
+        raise _refuse(
+            hidden, "网址，如 https://example.org/robot?key=…", "a web address, https://example.org/robot?key=…"
+        )
     if declaration.kind == "folder" and not Path(text).is_dir():
         raise _refuse(given, "已有的文件夹", "a folder that exists")
     if declaration.kind == "file" and not Path(text).is_file():
@@ -235,7 +248,7 @@ def settings_page() -> str:
         notes = [f"`{default}`" if default else "—"]
         if each.choices:
             notes.append("可选 one of " + "、".join(f"`{choice}`" for choice in each.choices))
-        if each.kind == "secret":
+        if each.secret:
             notes.append("只从环境变量取 environment only")
         lines.append(f"| `{each.name}` | `{each.variable}` | {'；'.join(notes)} | {each.zh} {each.en} |")
     return "\n".join(lines) + "\n"

@@ -94,6 +94,14 @@ def test_settings_that_need_one_another(alone, needed):
     load_settings(alone | needed)
 
 
+def test_a_secret_address_may_carry_a_token_and_is_never_repeated():
+    there = "https://qyapi.example.org/robot?key=open-sesame"
+    assert load_settings({"GONGKAI_NOTICE_WEBHOOK": there}).notice_webhook == there
+    with pytest.raises(SettingsError, match="GONGKAI_NOTICE_WEBHOOK") as caught:
+        load_settings({"GONGKAI_NOTICE_WEBHOOK": "robot?key=open-sesame"})
+    assert "sesame" not in str(caught.value)
+
+
 def test_a_printed_settings_object_shows_no_secret():
     settings = load_settings({"GONGKAI_SMTP_PASSWORD": "open sesame"})
     assert settings.smtp_password == "open sesame"

@@ -58,3 +58,12 @@ def unbalanced(form: Form, rules: RuleSet, totals: pl.DataFrame, attributes: fro
         if residual is not None and not rule.holds(residual):
             findings.append(rule_finding(form, rule, values, mended_by="operator"))
     return findings
+
+
+def last_totals(form: Form, previous: pl.DataFrame) -> dict[str, Decimal | int]:
+    """Last year's totals of the accepted submissions, of the cells that ``form`` has too; {} where there are none."""
+    if previous.is_empty():
+        return {}
+    known = [cell.id for cell in form.cells if cell.id in previous.columns]
+    sums: dict[str, Decimal | int] = previous.select(pl.col(known).sum()).row(0, named=True)
+    return sums
