@@ -23,7 +23,7 @@ from pipelines.publish.package_checks import check_package
 from pipelines.publish.portal.site import build_site
 from pipelines.publish.release import publish
 from pipelines.publish.rollup_package import build_rollup, pack_part, part_files, part_rows, unpack_part
-from pipelines.publish.rollup_source import Counting, counting_release, released_regions, released_totals
+from pipelines.publish.rollup_source import Counting, counting_release, is_intact, released_regions, released_totals
 from pipelines.publish.signature import is_signed, signer
 from pipelines.publish.tables import read_parquet
 from pipelines.regions import known_regions
@@ -73,7 +73,8 @@ def _province(
     """A province's files, and whether they had to be worked out."""
     counting = {region.code: counting_release(workspace.out, region.code, year) for region in known}
     kept, key = rollup_part_path(workspace.data, year, province), _part_key(known, counting, form.edition)
-    if kept.exists():
+    stand = [found for found in counting.values() if isinstance(found, Counting)]
+    if kept.exists() and all(is_intact(workspace.out, found, year) for found in stand):
         files = unpack_part(kept.read_bytes(), key)
         if files is not None:
             return files, False

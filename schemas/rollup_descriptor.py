@@ -9,6 +9,7 @@ Every part (a province, or the country) has files of its own, ``data/<part>/<tab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ from schemas.descriptor import (
 from schemas.form import Form
 from schemas.rollup import COUNTRY, COUNTRY_TABLES, FORM_CELLS, KIND, PROVINCE_TABLES
 from schemas.tables import TableSchema, load_tables
+
+_LICENCE_NAME = re.compile(r"[-a-zA-Z0-9._]+")  # as the Data Package profile has it
 
 
 def part_tables(part: str) -> tuple[str, ...]:
@@ -126,7 +129,9 @@ def rollup_descriptor(
     synthetic: Descriptor = {"x-synthetic": note is not None}
     if note is not None:
         synthetic["x-synthetic-note"] = {"zh": note[0], "en": note[1]}
-    licensed = {"licenses": [{"name": name} for name in licences]} if licences else {}
+    # A licence without a name of its own is known by its address.
+    named = [{"name" if _LICENCE_NAME.fullmatch(one) else "path": one} for one in licences]
+    licensed = {"licenses": named} if named else {}
     return {
         "$schema": PROFILE,
         "name": f"gongkai-rollup-{year}",

@@ -87,7 +87,7 @@ def rollup_readme(
     for name in (FORM_CELLS, *PROVINCE_TABLES):
         table = load_tables()[name]
         lines.append(_row(name, f"{table.title_zh} {table.title_en}"))
-    licences = "、".join(one["name"] for one in descriptor.get("licenses", ()))
+    licences = "、".join(text for one in descriptor.get("licenses", ()) for text in one.values())
     return "\n".join(
         [
             *lines,

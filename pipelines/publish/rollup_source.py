@@ -24,6 +24,7 @@ from schemas.rollup import ReleasedTotals, Unusable
 from schemas.tables import load_tables
 
 TOTALS = "county_totals"
+TOTALS_FILE, FINDINGS_FILE = resource_path(TOTALS, "parquet"), resource_path("findings", "parquet")
 
 
 class Counting(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,25 +86,40 @@ def _file(folder: UPath, name: str, digest: str) -> bytes:
     return data
 
 
-def _read(folder: UPath, counting: Counting, year: int) -> ReleasedTotals:
+def is_intact(out: Place, counting: Counting, year: int) -> bool:
+    """Whether what the roll-up reads of a release still has the bytes that ``latest`` stands for."""
+    try:
+        _needed(releases_path(out, counting.code, year) / counting.release, counting)
+    except _UnusableError:
+        return False
+    return True
+
+
+def _needed(folder: UPath, counting: Counting) -> dict[str, bytes]:
+    """The files that the roll-up reads, each as its sum says."""
     sums = _file(folder, SUMS, counting.sums_sha256)
     if not sha256(sums).startswith(counting.release):
         raise _UnusableError("版本号与 SHA256SUMS 不符", "its id does not follow from SHA256SUMS")
     try:
         listed = read_sums(sums)
-        descriptor = json.loads(_file(folder, DESCRIPTOR, listed[DESCRIPTOR]))
-        path = resource_path(TOTALS, "parquet")
-        table = read_parquet(_file(folder, path, listed[path]))
+        wanted = {name: listed[name] for name in (DESCRIPTOR, TOTALS_FILE, FINDINGS_FILE)}
+    except (PackageError, KeyError):
+        raise _UnusableError("SHA256SUMS 读不出来或不全", "SHA256SUMS cannot be read or lacks a file") from None
+    return {name: _file(folder, name, digest) for name, digest in wanted.items()}
+
+
+def _read(folder: UPath, counting: Counting, year: int) -> ReleasedTotals:
+    files = _needed(folder, counting)
+    try:
+        descriptor = json.loads(files[DESCRIPTOR])
+        table = read_parquet(files[TOTALS_FILE])
         region, coverage = descriptor["x-region"], descriptor["x-coverage"]
         named = (region["code"], descriptor["x-year"])
         licence = "; ".join(one.get("name") or one.get("path", "") for one in descriptor.get("licenses", []))
         edition, power = str(descriptor["x-form-edition"]), region.get("rule_making_power") is True
         expected, accepted = int(coverage["expected"]), int(coverage["accepted"])
-        findings = resource_path("findings", "parquet")
-        waived = _waived(read_parquet(_file(folder, findings, listed[findings])))
-    except _UnusableError:
-        raise
-    except (PackageError, KeyError, TypeError, AttributeError, *UNREADABLE):
+        waived = _waived(read_parquet(files[FINDINGS_FILE]))
+    except (KeyError, TypeError, AttributeError, *UNREADABLE):
         raise _UnusableError("内容读不出来", "its content cannot be read") from None
     if named != (counting.code, year):
         raise _UnusableError(

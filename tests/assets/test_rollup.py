@@ -186,7 +186,6 @@ def test_a_province_put_back_has_its_old_bytes(tree: Tree) -> None:
 
 
 def test_a_damaged_release_stops_the_roll_up(tree: Tree) -> None:
-    shutil.rmtree(tree.data / "tables" / "rollup_parts")
     folder = current_release(tree.out, CODES[3], YEAR)
     assert folder is not None
     file = Path(str(folder)) / "data" / "county_totals.parquet"

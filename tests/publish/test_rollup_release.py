@@ -146,6 +146,15 @@ def test_a_clean_roll_up_is_valid_and_the_same_again() -> None:
     assert len(descriptor["resources"]) == 2 * (1 + 3 * 5 + 3)
 
 
+def test_a_licence_without_a_name_is_known_by_its_address() -> None:
+    address = "https://example.org/licence"
+    standing = {CODE: released(CODE, licence=address), "510122": released("510122")}
+    files = package(roll_up([known(code) for code in standing], standing))
+    assert check_files(files) == ()
+    assert json.loads(files["datapackage.json"])["licenses"] == [{"name": "CC0-1.0"}, {"path": address}]
+    assert address in files["README.md"].decode()
+
+
 def test_a_roll_up_is_published_verified_and_says_what_changed(tmp_path: Path) -> None:
     first = publish(package(clean()), tmp_path, ROLLUP, YEAR)
     assert first.new
