@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 from upath import UPath
 
+import gongkai
 from pipelines.publish import release as release_module
 from pipelines.publish.changes import (
     CAME,
@@ -142,6 +143,19 @@ def test_a_new_release_says_what_changed_beside_and_not_inside(tmp_path: Path) -
     ]
     assert history.events[1].changes == second.changes
     assert tree(Path(first.path)) == built()
+
+
+def test_the_front_door_tells_in_short_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = put(built(), tmp_path), put(built(3), tmp_path)
+    gongkai._release_note(str(tmp_path), CODE, YEAR, first.id)
+    assert capsys.readouterr().out == ""
+    gongkai._release_note(str(tmp_path), CODE, YEAR, second.id)
+    head, total, figure = capsys.readouterr().out.splitlines()
+    assert first.id in head
+    assert "2 figures" in head
+    assert CELL in total
+    assert f"{second.changes[1].before} → {second.changes[1].after}" in figure
+    assert READ_ANEW[1] in figure
 
 
 def test_a_body_that_joins_or_leaves_is_a_change_of_each_of_its_figures(tmp_path: Path) -> None:
