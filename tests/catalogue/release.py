@@ -12,6 +12,7 @@ from pipelines.publish.package import build_package
 from tests.publish import county
 
 BASE = "https://data.example.org/511725/2023/latest/"
+RELEASE = "0123456789abcdef"
 
 
 @cache
@@ -24,7 +25,7 @@ def descriptor() -> dict[str, Any]:
 
 
 def records(base_url: str = "", **given: Any) -> dict[str, bytes]:
-    return catalogue_records(descriptor(), county.region(), base_url, **given)
+    return catalogue_records(descriptor(), county.region(), base_url, **({"release": RELEASE} | given))
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:

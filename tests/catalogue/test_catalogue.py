@@ -27,7 +27,7 @@ from pipelines.publish.catalogue import (
 )
 from schemas.catalogue import load_catalogue
 from schemas.region import Contact
-from tests.catalogue.release import BASE, descriptor, package, records, write
+from tests.catalogue.release import BASE, RELEASE, descriptor, package, records, write
 from tests.publish import county
 
 PROJECT = Path(__file__).parents[2]
@@ -282,3 +282,10 @@ def test_documents_are_pages_of_the_data_set():
     found = graph(documents=("report.pdf",))
     page = URIRef("http://xmlns.com/foaf/0.1/page")
     assert list(found.objects(URIRef(f"{BASE}datapackage.json#dataset"), page)) == [URIRef(BASE + "report.pdf")]
+
+
+def test_every_record_names_the_release_it_is_of():
+    for name, data in records(BASE).items():
+        assert RELEASE in data.decode("utf-8"), name
+    for name, data in records(BASE, release="").items():
+        assert RELEASE not in data.decode("utf-8"), name
