@@ -63,7 +63,7 @@ def test_a_planted_import_breaks_its_contract(tree: Path, contract: str, module:
 
 # --- locks --------------------------------------------------------------------------------------------------
 
-PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9,._-]+\])?==(?P<version>[^\s;]+)(\s*;\s*(?P<marker>.+))?")
+PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z0-9, ._-]+\])?==(?P<version>[^\s;]+)(\s*;\s*(?P<marker>.+))?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -98,6 +98,7 @@ def lock(name: str) -> str:
     [
         ("run", {"setuptools", "wheel", "dagster"}),  # the first two build the project itself
         ("dev", {"setuptools", "wheel", "dagster"}),
+        ("deploy", {"setuptools", "wheel", "dagster", "dagster-postgres", "dagster-dask", "s3fs"}),
         ("ckan", {"ckan", "flask", "sqlalchemy"}),  # the portal that tests/ckan pushes to
     ],
 )
@@ -109,13 +110,14 @@ def test_every_locked_requirement_is_pinned_and_hashed(name: str, needed: set[st
 
 def test_the_development_lock_is_a_superset_of_the_run_lock() -> None:
     run, dev = read_lock(lock("run"))[0], read_lock(lock("dev"))[0]
-    assert run.items() < dev.items()
+    deploy = read_lock(lock("deploy"))[0]
+    assert run.items() < deploy.items() < dev.items(), "the image has the versions that the tests run with"
 
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("run", ()), ("dev", PYPROJECT["project"]["optional-dependencies"])],
-    ids=["run", "dev"],
+    [("run", ()), ("deploy", ("s3", "postgres", "dask")), ("dev", PYPROJECT["project"]["optional-dependencies"])],
+    ids=["run", "deploy", "dev"],
 )
 def test_the_locks_satisfy_what_the_project_declares(name: str, extras: tuple[str, ...]) -> None:
     declared = list(PYPROJECT["project"]["dependencies"])
