@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets import aggregation, dissemination, feedback, intake, portal_push, publication, rollup, validation
 from assets.automation import automated, publication_sensor
+from assets.deadlines import CHECKS, deadline_checks, deadline_checks_schedule
 from assets.executors import executor_of
 from assets.groups import ROLLUP, owned
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
@@ -54,9 +55,19 @@ defs = dg.Definitions(
         ),
         without=() if settings.ckan_url else ("portal_push",),
     ),
-    jobs=[annual_report, check_only, publish, portal_push.push, roll_up, withdraw_published, deadline_job],
+    asset_checks=CHECKS,
+    jobs=[
+        annual_report,
+        check_only,
+        publish,
+        portal_push.push,
+        roll_up,
+        withdraw_published,
+        deadline_job,
+        deadline_checks,
+    ],
     sensors=[*make_sensors(), publication_sensor(), gate_stopped, run_failed],
-    schedules=[deadline_schedule],
+    schedules=[deadline_schedule, deadline_checks_schedule],
     resources={
         "workspace": Workspace(
             data=settings.data,

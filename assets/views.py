@@ -127,13 +127,15 @@ def totals_view(
     }
 
 
+def check_table(rows: pl.DataFrame, heads: dict[str, str]) -> dict[str, Any]:
+    """What one check found, as a table."""
+    return {"问题数 / failures": rows.height, "问题 / findings": markdown(rows, heads)}
+
+
 def check_view(findings: pl.DataFrame) -> dict[str, Any]:
     """The failures of one check: who, which rule, expected, found, difference, in words."""
     heads = {"body": "单位", "file": "文件", "rule": "规则", "expected": "应为", "found": "实为", "difference": "差额"}
-    return {
-        "问题数 / failures": findings.height,
-        "问题 / findings": markdown(findings, heads | {"message_zh": "说明", "message_en": "message"}),
-    }
+    return check_table(findings, heads | {"message_zh": "说明", "message_en": "message"})
 
 
 def changes_view(changes: Sequence[Change]) -> dg.MetadataValue[Any]:
