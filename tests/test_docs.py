@@ -22,9 +22,11 @@ from pipelines.aggregate.gate import CHECKS as GATE_CHECKS
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
 from pipelines.regions import load_region
 from pipelines.settings import CONFIG_VARIABLE, declared, settings_page
+from schemas.checks import load_checks
 from tests.facts import FORM, REGION, REGIONS, RULES
 
 ROOT = Path(__file__).resolve().parents[1]
+DEADLINES = ("returns_deadline", "report_deadline")
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 DOCUMENTS = [ENGLISH, CHINESE, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 DOCUMENTS += [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))]
@@ -251,6 +253,17 @@ def test_the_page_of_settings_is_whole() -> None:
     page = text_of("docs/configuration.md")
     assert configuration(page) == []
     assert configuration(page.replace("`GONGKAI_WORKERS`", "`GONGKAI_WORKER`"))
+
+
+def checks_described(text: str) -> list[str]:
+    names = [*(check.id for check in load_checks()), *GATE_CHECKS, *PACKAGE_CHECKS, *DEADLINES]
+    return [name for name in names if f"| `{name}` |" not in text and f"`{name}`（" not in text]
+
+
+def test_every_check_is_described() -> None:
+    page = text_of("docs/checks.md")
+    assert checks_described(page) == []
+    assert checks_described(page.replace("`row_totals`", "`row_sums`")) == ["row_totals"]
 
 
 PLANTED: list[tuple[Check, str, str, str]] = [
