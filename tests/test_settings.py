@@ -67,7 +67,7 @@ def test_a_wrong_setting_is_named_with_what_it_should_be(variable, text, expecte
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("wokrers = 2\n", "gongkai.toml:1：没有名为 wokrers 的设置"),
+        ("arbeiter = 2\n", "gongkai.toml:1：没有名为 arbeiter 的设置"),
         ('\nckan_key = "abc"\n', "gongkai.toml:2：ckan_key 是密钥"),
         ("data = \n", "设置文件读不出来"),
         ("data = [1]\n", "设置文件读不出来"),
