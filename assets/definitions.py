@@ -23,20 +23,22 @@ from pipelines.storage import tables_path
 
 settings = load_settings()
 tables = tables_path(settings.data)
+LOOKED_AT_DAILY = dg.AssetSelection.checks(*CHECKS)  # of every region at once: no part of one region's run
 
 annual_report = dg.define_asset_job(
     "annual_report",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(ROLLUP),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(ROLLUP) - LOOKED_AT_DAILY,
     description="从收件箱到发布和回执：一个地区、一个报告年度。 / From the inbox to release, receipts and board.",
 )
 check_only = dg.define_asset_job(
     "check_only",
-    selection=dg.AssetSelection.assets("receipts", "board").upstream().required_multi_asset_neighbors(),
+    selection=dg.AssetSelection.assets("receipts", "board").upstream().required_multi_asset_neighbors()
+    - LOOKED_AT_DAILY,
     description="只核查，不发布：回执和报送进度。 / Check without publishing: receipts and the board.",
 )
 publish = dg.define_asset_job(
     "publish",
-    selection=dg.AssetSelection.assets("release").upstream().required_multi_asset_neighbors(),
+    selection=dg.AssetSelection.assets("release").upstream().required_multi_asset_neighbors() - LOOKED_AT_DAILY,
     description="核查并发布，不做回执。 / Check and publish, without receipts.",
 )
 

@@ -104,6 +104,8 @@ def test_the_jobs_do_what_they_say():
     assert {"receipts", "portal"} & set(step_names("publish")) == set()
     assert "release" in step_names("publish")
     assert set(step_names("publish")) | set(step_names("check_only")) < set(step_names("annual_report"))
+    for job in ("annual_report", "check_only", "publish", "roll_up"):
+        assert not [name for name in step_names(job) if name.endswith("_deadline")], job
     assert step_names("roll_up") == ("rollup_package", "rollup", "rollup_portal")
     assert not set(step_names("roll_up")) & set(step_names("annual_report"))
 
