@@ -1,7 +1,7 @@
-"""The groups of assets, in the order of the work, and who answers for each.
+"""The groups of assets, in the order of the work, who answers for each, and where people read more.
 
-Belongs here: names that the UI sorts into the order of the work, owners. Does not belong here: which asset is in which
-group (the assets themselves).
+Belongs here: names that the UI sorts into the order of the work, owners, guides, what is for the public. Does not
+belong here: which asset is in which group (the assets themselves).
 """
 
 from __future__ import annotations
@@ -31,7 +31,28 @@ OWNERS = {
     ROLLUP: (OPERATORS,),
 }
 
+GUIDE = "说明 / guide"
+GUIDES = {  # in the project's folder
+    INTAKE: "docs/first-day.md",
+    VALIDATION: "docs/checks.md",
+    AGGREGATION: "docs/checks.md",
+    FEEDBACK: "docs/county-year.md",
+    PUBLICATION: "docs/checks.md",
+    DISSEMINATION: "docs/county-year.md",
+    ROLLUP: "docs/adding-a-region.md",
+}
+# What leaves the house; everything else is work in progress and may name people's mistakes.
+PUBLIC = frozenset({"release", "official_report", "catalogue", "portal", "portal_push", "rollup", "rollup_portal"})
+
+
+def _seen(spec: dg.AssetSpec) -> dg.AssetSpec:
+    group = spec.group_name or ""
+    return spec.replace_attributes(owners=OWNERS[group]).merge_attributes(
+        metadata={GUIDE: dg.MetadataValue.path(GUIDES[group])},
+        tags={"for": "public" if spec.key.path[-1] in PUBLIC else "office"},
+    )
+
 
 def owned(assets: Sequence[Any]) -> Sequence[Any]:
-    """The assets, each with the owners of its group."""
-    return dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=OWNERS[spec.group_name or ""]), assets)
+    """The assets, each with the owners and the guide of its group, and whom it is for."""
+    return dg.map_asset_specs(_seen, assets)

@@ -9,7 +9,9 @@ of a tidy table from the wide columns that its ``cell`` names.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -18,8 +20,10 @@ from schemas.form import editions, load_form
 from schemas.rules import LAST_YEAR
 from schemas.tables import load_tables
 
-# The stored tables that each stored table is made from (a test holds this to the asset graph).
+# The stored tables that each stored table is made from (a test holds this to the asset graph); between received files
+# and cells lie the readings, which are no table.
 PARENTS: dict[str, tuple[str, ...]] = {
+    "cells": ("received_files",),
     "submissions": ("previous_year", "received_files"),
     "intake_findings": ("previous_year", "received_files"),
     "submission_findings": ("intake_findings", "previous_year", "submissions"),
@@ -85,6 +89,21 @@ def column_lineage(asset: str, frame: pl.DataFrame) -> dg.TableColumnLineage | N
         if deps:
             found[name] = deps
     return dg.TableColumnLineage(found)
+
+
+def package_columns(tables: Mapping[str, pl.DataFrame]) -> dict[str, dg.MetadataValue[Any]]:
+    """Schema and lineage of a package as ``table.column``; a table that is no asset comes from the form itself."""
+    columns, deps = [], {}
+    for table, frame in tables.items():
+        for column in column_schema(table, frame).columns:
+            name = f"{table}.{column.name}"
+            columns.append(dg.TableColumn(name, column.type, description=column.description))
+            if table in PARENTS:
+                deps[name] = [dg.TableColumnDep(dg.AssetKey(table), column.name)]
+    return {
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps)),
+    }
 
 
 def _of(parent: str, name: str, frame: pl.DataFrame) -> list[str]:

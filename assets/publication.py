@@ -10,9 +10,10 @@ import dagster as dg
 import polars as pl
 
 from assets.groups import PUBLICATION as GROUP
+from assets.lineage import package_columns
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import BY_ITSELF, PUBLISHABLE, REASON, changes_view, check_view, findings_view, markdown
+from assets.views import BY_ITSELF, PUBLISHABLE, REASON, changes_view, check_view, findings_view, link_view, markdown
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
@@ -27,7 +28,8 @@ from pipelines.settings import load_settings
 from pipelines.validate.bulk import gate
 from pipelines.validate.collect import collect_findings
 from pipelines.validate.submissions import attributes_of
-from schemas.checks import check_of, load_checks
+from schemas.checks import check_of, load_checks, looked_for
+from schemas.rules import RuleSet
 
 
 def _result(check: str, passed: bool, chinese: str, english: str) -> dg.AssetCheckResult:
@@ -75,11 +77,12 @@ def findings(
     )
     frame = findings_frame(collected)
     yield dg.Output(frame, metadata=findings_view(frame))
-    yield from _checks(frame)
+    yield from _checks(frame, partition.rules)
 
 
-def _checks(findings: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
+def _checks(findings: pl.DataFrame, rules: RuleSet) -> Iterator[dg.AssetCheckResult]:
     """What each check shows: failed by an error or a warning that nobody waived. None of them stops anything."""
+    looked = looked_for(rules)
     wrong = findings.filter((pl.col("severity") != "information") & pl.col("waived").is_null())
     named = wrong.with_columns(check=pl.col("rule").replace_strict(check_of(), default="", return_dtype=pl.String))
     for check in load_checks():
@@ -89,7 +92,7 @@ def _checks(findings: pl.DataFrame) -> Iterator[dg.AssetCheckResult]:
             check_name=check.id,
             passed=found.is_empty(),
             severity=dg.AssetCheckSeverity.ERROR if error or found.is_empty() else dg.AssetCheckSeverity.WARN,
-            metadata=check_view(found),
+            metadata=check_view(found, looked[check.id]),
         )
 
 
@@ -170,7 +173,8 @@ def package(
     files = build_package(partition.region, partition.year, tables, partition.form)
     found = check_package(files)
     sizes = pl.DataFrame({"file": list(files), "bytes": [len(data) for data in files.values()]})
-    yield dg.Output(files, metadata={"文件 / files": markdown(sizes, {"file": "文件", "bytes": "字节"})})
+    shown = {"文件 / files": markdown(sizes, {"file": "文件", "bytes": "字节"})}
+    yield dg.Output(files, metadata=shown | package_columns(tables))
     for check, problems in found.items():
         chinese = "\n".join(finding.message_zh for finding in problems)
         yield _result(check, not problems, chinese, "\n".join(finding.message_en for finding in problems))
@@ -193,6 +197,7 @@ def release(
             "位置 / path": dg.MetadataValue.path(str(published.path)),
             "新发布 / new": dg.MetadataValue.bool(published.new),
             "已签名 / signed": dg.MetadataValue.bool(is_signed(published.path)),
+            **link_view(workspace.base_url, partition.code, partition.year),
             "与上一版本的差别 / changes": changes_view(published.changes),
         }
     )

@@ -15,6 +15,7 @@ import msgspec
 import polars as pl
 
 from assets.pictures import bars
+from pipelines.publish.catalogue.facts import release_address
 from pipelines.publish.changes import Change
 from schemas.findings import number_text
 
@@ -132,10 +133,24 @@ def check_table(rows: pl.DataFrame, heads: dict[str, str]) -> dict[str, Any]:
     return {"问题数 / failures": rows.height, "问题 / findings": markdown(rows, heads)}
 
 
-def check_view(findings: pl.DataFrame) -> dict[str, Any]:
-    """The failures of one check: who, which rule, expected, found, difference, in words."""
+def check_view(findings: pl.DataFrame, looked_for: Sequence[str]) -> dict[str, Any]:
+    """The failures of one check: who, which rule, expected, found, difference, in words.
+
+    ``looked_for``: the rules, domains and kinds that the check speaks of.
+    """
     heads = {"body": "单位", "file": "文件", "rule": "规则", "expected": "应为", "found": "实为", "difference": "差额"}
-    return check_table(findings, heads | {"message_zh": "说明", "message_en": "message"})
+    broken = len(set(looked_for) & set(findings["rule"]))
+    return {
+        "通过的规则 / rules passed": len(looked_for) - broken,
+        "未通过的规则 / rules failed": broken,
+        **check_table(findings, heads | {"message_zh": "说明", "message_en": "message"}),
+    }
+
+
+def link_view(base_url: str, code: str, year: int) -> dict[str, Any]:
+    """The web address of the current release, where the deployment has one."""
+    address = release_address(base_url, code, year)
+    return {"链接 / link": dg.MetadataValue.url(address)} if address else {}
 
 
 def changes_view(changes: Sequence[Change]) -> dg.MetadataValue[Any]:

@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.declaration import load_toml
 from schemas.form import editions
-from schemas.rules import load_rules
+from schemas.rules import RuleSet, load_rules
 
 
 class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,3 +49,16 @@ def check_of() -> Mapping[str, str]:
     for edition in editions():
         found |= {rule.id: families[rule.family] for rule in load_rules(edition).rules if rule.family in families}
     return found
+
+
+def looked_for(rules: RuleSet) -> Mapping[str, tuple[str, ...]]:
+    """By check: what it looks for under ``rules``: its rules and domains of that edition, and its kinds."""
+    domains = {domain.id for domain in rules.domains}
+    return {
+        check.id: (
+            *(rule.id for rule in rules.rules if rule.family in check.families),
+            *(domain for domain in check.domains if domain in domains),
+            *check.kinds,
+        )
+        for check in load_checks()
+    }
