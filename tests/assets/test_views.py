@@ -7,17 +7,22 @@ from decimal import Decimal
 from xml.etree import ElementTree
 
 import polars as pl
-import pytest
 
 from assets.lineage import column_lineage, column_schema
 from assets.pictures import bars
-from assets.views import coverage_view, markdown, totals_view
-from pipelines.sample.defects import DEFECTS
+from assets.views import coverage_view, link_view, markdown, totals_view
+from pipelines.sample.defects import DEFECTS, good_file
 from schemas.checks import load_checks
-from tests.assets.conftest import GOOD, good
+from tests.assets.conftest import CODES, GOOD, YEAR, good
+from tests.facts import RULES
 
 HOSTILE = "<script>alert(1)</script>|x\ny"
 BODY = "511725-D05"
+# What each of the three planted deliveries below must make fail.
+OF_RULES = ("row_totals", "outcome_sums", "balances", "documents_in_force", "fees", "roster_reported", "reconciliation")
+OF_FILES = ("files_read", "figures_complete", "figures_in_range", "files_assigned")
+OF_DOUBT = ("text_and_tables", "plausibility", "previous_year")
+OF_DECISIONS = ("decisions",)
 
 
 def evaluations(result) -> dict[str, object]:
@@ -33,18 +38,55 @@ def test_a_clean_county_passes_every_check(county):
     assert not any(each.blocking for each in found.values())
 
 
-@pytest.mark.parametrize(
-    ("defect", "check", "severity"),
-    [("broken_sum", "row_totals", "ERROR"), ("missing_cell", "figures_complete", "ERROR")],
-)
-def test_a_planted_defect_fails_its_own_check_and_says_where(county, defect, check, severity):
-    county.deliver(BODY, DEFECTS[defect](good(BODY)).files)
-    found = evaluations(county.run())
-    failed = found[check]
-    assert not failed.passed
-    assert failed.severity.value == severity
-    assert BODY in failed.metadata["问题 / findings"].value
-    assert failed.metadata["问题数 / failures"].value >= 1
+def failed(county) -> dict[str, object]:
+    return {name: each for name, each in evaluations(county.run()).items() if not each.passed}
+
+
+def test_figures_that_break_every_rule_fail_every_check_of_rules_and_say_where(county):
+    body = good(BODY)
+    wrong = {cell: value + 7 * number + 3 for number, (cell, value) in enumerate(body.values.items())}
+    county.deliver(BODY, {body.path("统计表.xlsx"): body.workbook(dict(wrong))})
+    found = failed(county)
+    assert set(found) == set(OF_RULES)
+    row_totals = found["row_totals"]
+    assert row_totals.severity.value == "ERROR"
+    assert BODY in row_totals.metadata["问题 / findings"].value
+    rules = [rule for rule in RULES.rules if rule.family == "row_total"]
+    assert row_totals.metadata["未通过的规则 / rules failed"].value == len(rules)
+    assert row_totals.metadata["通过的规则 / rules passed"].value == 0
+    assert row_totals.metadata["问题数 / failures"].value >= len(rules)
+
+
+def test_files_that_are_no_good_return_fail_the_checks_of_files_and_figures(county):
+    planted = zip(CODES, ("unreadable_bytes", "missing_cell", "negative_count", "wrong_year"), strict=True)
+    for code, defect in planted:
+        county.deliver(code, DEFECTS[defect](good(code)).files)
+    found = failed(county)
+    for check in OF_FILES:
+        assert found[check].severity.value == "ERROR"
+        assert found[check].metadata["未通过的规则 / rules failed"].value == 1
+
+
+def test_doubtful_figures_warn_and_a_waiver_of_nothing_is_an_error(county):
+    said, copy, changed = CODES[2], CODES[1], CODES[0]
+    page = good_file(good(said), "html").decode()
+    claim = "<p>全县共收到政府信息公开申请 9999 件。</p>"
+    county.deliver(said, {f"{said}/年报.html": page.replace("<table", f"{claim}<table", 1).encode()})
+    county.deliver(copy, DEFECTS["figures_of_another"](good(copy)).files)
+    last = county.inbox.parent / str(YEAR - 1) / changed
+    last.mkdir(parents=True)
+    (last / "统计表.xlsx").write_bytes(good(changed).workbook(dict(good(copy).previous), year=YEAR - 1))
+    county.decide(
+        f'[[waiver]]\nrule = "roster_missing"\nbody = "{said}"\nreason = "机构撤销"\n'
+        'approved_by = "县政府办公室"\napproved_on = 2024-02-01\n'
+    )
+    found = failed(county)
+    assert {check: found[check].severity.value for check in OF_DOUBT} == dict.fromkeys(OF_DOUBT, "WARN")
+    assert {check: found[check].severity.value for check in OF_DECISIONS} == dict.fromkeys(OF_DECISIONS, "ERROR")
+
+
+def test_every_check_is_made_to_fail_above():
+    assert {*OF_RULES, *OF_FILES, *OF_DOUBT, *OF_DECISIONS} == {check.id for check in load_checks()}
 
 
 def test_a_missing_return_fails_the_check_of_the_roster(county):
@@ -64,6 +106,11 @@ def test_columns_say_what_they_mean_and_where_they_come_from(county):
     totals = made["county_totals"]["dagster/column_lineage"].value.deps_by_column
     behind = {(dep.asset_key.path[-1], dep.column_name) for dep in totals["value"]}
     assert ("accepted_submissions", "requests.received.total") in behind
+    packed = made["package"]["dagster/column_lineage"].value.deps_by_column
+    assert [dep.asset_key.path[-1] for dep in packed["county_totals.value"]] == ["county_totals"]
+    assert "form_cells.cell" not in packed
+    cells = made["cells"]["dagster/column_lineage"].value.deps_by_column
+    assert [dep.asset_key.path[-1] for dep in cells["file_sha256"]] == ["received_files"]
     names = {column.name: column.description for column in made["county_totals"]["dagster/column_schema"].value.columns}
     assert "合计" in names["value"] or "数值" in names["value"]
     wide = {column.name: column for column in made["submissions"]["dagster/column_schema"].value.columns}
@@ -125,6 +172,12 @@ def test_the_totals_stand_beside_last_years():
     assert "| b | 0 | 1 | -1 |" in table
     assert "| c |" not in table
     assert "甲" in ElementTree.tostring(picture(view["最大的合计 / the largest totals"].value), encoding="unicode")
+
+
+def test_the_release_is_linked_only_where_it_has_an_address():
+    assert link_view("", "511725", YEAR) == {}
+    (link,) = link_view("https://data.example", "511725", YEAR).values()
+    assert link.value == f"https://data.example/511725/{YEAR}/latest/"
 
 
 def test_coverage_counts_each_status():
