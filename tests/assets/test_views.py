@@ -156,7 +156,7 @@ def test_pictures_are_small_well_formed_and_the_same_each_time():
     assert "\n" not in text
     drawn = picture(text)
     widths = [float(each.get("width", "")) for each in drawn if each.tag.endswith("rect")][1:]
-    assert widths == [300.0, 1.0, 0.0]
+    assert widths == [170.0, 1.0, 0.0]
     assert "Noto Sans CJK SC" in (drawn.get("font-family") or "")
     assert bars("空", []) == ""
 
