@@ -36,6 +36,8 @@ def markdown(frame: pl.DataFrame, columns: dict[str, str]) -> dg.MetadataValue[A
     """At most MOST_ROWS rows as a Markdown table; ``columns``: shown heading by column name."""
 
     def text(value: object) -> str:
+        if isinstance(value, Decimal):
+            return number_text(value)
         return "" if value is None else escape(str(value), quote=False).replace("|", "\\|").replace("\n", " ")
 
     if frame.is_empty():
@@ -55,13 +57,15 @@ def findings_view(findings: pl.DataFrame) -> dict[str, Any]:
     }
     heads = {"severity": "级别", "body": "单位", "file": "文件", "message_zh": "说明", "waived": "豁免"}
     wrong = findings.filter((pl.col("severity") != "information") & pl.col("waived").is_null())
+    nobody = pl.when(pl.col("file").is_null()).then(pl.lit("（汇总）")).otherwise(pl.lit("（未认出单位）"))
     by_body, by_rule = (
-        wrong.group_by(name, maintain_order=True).len().sort("len", descending=True, maintain_order=True)
-        for name in ("body", "rule")
+        wrong.with_columns(whose=pl.coalesce("body", nobody))
+        .group_by(name, maintain_order=True)
+        .len()
+        .sort("len", descending=True, maintain_order=True)
+        for name in ("whose", "rule")
     )
-    rows = [
-        (row["body"] or "（未认出单位）", row["len"], str(row["len"]), "bad") for row in by_body.head(12).to_dicts()
-    ]
+    rows = [(row["whose"], row["len"], str(row["len"]), "bad") for row in by_body.head(12).to_dicts()]
     return {
         "错误 / errors": counts["error"],
         "提醒 / warnings": counts["warning"],
@@ -109,8 +113,8 @@ def totals_view(
         }
         figures = {"value": value, "last": last, "difference": difference}
         rows.append(shown | {name: None if figure is None else number_text(figure) for name, figure in figures.items()})
-    heads = {"label": "名称", "cell": "单元格", "value": "合计", "last": "上年", "difference": "增减", "unit": "单位"}
-    heads["bodies"] = "单位数"
+    past = {"last": "上年", "difference": "增减"}
+    heads = {"label": "名称", "cell": "单元格", "value": "合计", **past, "unit": "单位", "bodies": "单位数"}
     largest = sorted(totals.drop_nulls("value").to_dicts(), key=lambda row: (-row["value"], row["cell"]))[:8]
     drawn = []
     for row in largest:
@@ -124,7 +128,9 @@ def totals_view(
     return {
         "单元格 / cells": totals.height,
         "最大的合计 / the largest totals": dg.MetadataValue.md(bars("最大的合计 the largest totals", drawn) or NOTHING),
-        "非零合计 / totals above zero": markdown(table, heads),
+        "非零合计 / totals above zero": markdown(
+            table, {name: head for name, head in heads.items() if previous or name not in past}
+        ),
     }
 
 

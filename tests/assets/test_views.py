@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.lineage import column_lineage, column_schema
 from assets.pictures import bars
-from assets.views import coverage_view, link_view, markdown, totals_view
+from assets.views import coverage_view, findings_view, link_view, markdown, totals_view
 from pipelines.sample.defects import DEFECTS, good_file
 from schemas.checks import load_checks
 from tests.assets.conftest import CODES, GOOD, YEAR, good
@@ -156,7 +156,8 @@ def test_pictures_are_small_well_formed_and_the_same_each_time():
     assert "\n" not in text
     drawn = picture(text)
     widths = [float(each.get("width", "")) for each in drawn if each.tag.endswith("rect")][1:]
-    assert widths == [170.0, 1.0, 0.0]
+    assert widths[1:] == [1.0, 0.0]
+    assert 60 <= widths[0] < float(drawn.get("width", "")) <= 470, "within the column of the overview page"
     assert "Noto Sans CJK SC" in (drawn.get("font-family") or "")
     assert bars("空", []) == ""
 
@@ -178,6 +179,46 @@ def test_the_release_is_linked_only_where_it_has_an_address():
     assert link_view("", "511725", YEAR) == {}
     (link,) = link_view("https://data.example", "511725", YEAR).values()
     assert link.value == f"https://data.example/511725/{YEAR}/latest/"
+
+
+def test_without_last_years_totals_there_are_no_empty_columns():
+    totals = pl.DataFrame(
+        {"cell": ["a"], "value": [Decimal("5.5000")], "unit": ["件"], "bodies": [2]},
+        schema_overrides={"value": pl.Decimal(18, 4)},
+    )
+    table = totals_view(totals, {}, {"a": "甲"})["非零合计 / totals above zero"].value
+    assert "| 甲 | a | 5.5 | 件 | 2 |" in table
+    assert "上年" not in table
+
+
+def test_a_difference_is_written_as_people_write_it():
+    assert "| -1 |" in markdown(pl.DataFrame({"difference": [Decimal("-1.0000")]}), {"difference": "差额"}).value
+
+
+def test_long_labels_keep_the_end_by_which_they_differ():
+    row = "一、本年新收政府信息公开申请数量｜"
+    drawn = picture(bars("图", [(row + end, 1.0, "1", "plain") for end in ("自然人", "总计")]))
+    shown = [each.text for each in drawn if each.tag.endswith("text") and each.get("text-anchor") == "end"]
+    assert [text[-3:] for text in shown] == ["自然人", "｜总计"]
+    assert all(len(text) <= 18 for text in shown)
+
+
+def test_what_concerns_no_body_is_not_called_an_unknown_one():
+    rows = [
+        ("reconciliation_mismatch", None, None),
+        ("unknown_body", None, "年报.docx"),
+        ("row", "511725-D05", "a.xlsx"),
+    ]
+    findings = pl.DataFrame(
+        [
+            {"rule": rule, "body": body, "file": file, "severity": "error", "message_zh": "", "waived": None}
+            for rule, body, file in rows
+        ],
+        schema_overrides={"body": pl.String, "file": pl.String, "waived": pl.String},
+    )
+    drawn = picture(findings_view(findings)["各单位的问题 / by body"].value)
+    shown = [each.text for each in drawn if each.tag.endswith("text") and each.get("text-anchor") == "end"]
+    assert shown == ["（汇总）", "（未认出单位）", BODY]
 
 
 def test_coverage_counts_each_status():
