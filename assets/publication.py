@@ -4,7 +4,7 @@ Belongs here: when publication runs and what blocks it. Does not belong here: ho
 pipelines/publish).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 import polars as pl
@@ -76,11 +76,12 @@ def findings(
         partition.rules,
     )
     frame = findings_frame(collected)
-    yield dg.Output(frame, metadata=findings_view(frame))
-    yield from _checks(frame, partition.rules)
+    names = {body.code: body.name_zh for body in partition.region.bodies}
+    yield dg.Output(frame, metadata=findings_view(frame, names))
+    yield from _checks(frame, partition.rules, names)
 
 
-def _checks(findings: pl.DataFrame, rules: RuleSet) -> Iterator[dg.AssetCheckResult]:
+def _checks(findings: pl.DataFrame, rules: RuleSet, names: Mapping[str, str]) -> Iterator[dg.AssetCheckResult]:
     """What each check shows: failed by an error or a warning that nobody waived. None of them stops anything."""
     looked = looked_for(rules)
     wrong = findings.filter((pl.col("severity") != "information") & pl.col("waived").is_null())
@@ -92,7 +93,7 @@ def _checks(findings: pl.DataFrame, rules: RuleSet) -> Iterator[dg.AssetCheckRes
             check_name=check.id,
             passed=found.is_empty(),
             severity=dg.AssetCheckSeverity.ERROR if error or found.is_empty() else dg.AssetCheckSeverity.WARN,
-            metadata=check_view(found, looked[check.id]),
+            metadata=check_view(found, looked[check.id], names),
         )
 
 

@@ -166,7 +166,8 @@ def acceptance(
     roster = pl.DataFrame(rows, schema=tidy_types("bodies"), orient="row")
     tidy_schema("bodies").validate(roster)
     found = findings_frame(result.findings)
+    names = {body.code: body.name_zh for body in partition.region.bodies}
     shown = {"body": "单位", "file": "文件"}
     yield dg.Output(accepted, "accepted_submissions", metadata={"采用 / accepted": markdown(accepted, shown)})
     yield dg.Output(roster, "bodies", metadata=coverage_view(roster))
-    yield dg.Output(found, "counted_findings", metadata=findings_view(found))
+    yield dg.Output(found, "counted_findings", metadata=findings_view(found, names))

@@ -5,8 +5,10 @@ Belongs here: frames as Dagster metadata. Does not belong here: deciding anythin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -17,7 +19,9 @@ import polars as pl
 from assets.pictures import bars
 from pipelines.publish.catalogue.facts import release_address
 from pipelines.publish.changes import Change
-from schemas.findings import number_text
+from schemas.findings import load_kinds, number_text
+from schemas.form import editions
+from schemas.rules import load_rules
 
 MOST_ROWS = 50
 NOTHING = "（无 / none）"
@@ -49,29 +53,38 @@ def markdown(frame: pl.DataFrame, columns: dict[str, str]) -> dg.MetadataValue[A
     return dg.MetadataValue.md("\n".join(lines))
 
 
-def findings_view(findings: pl.DataFrame) -> dict[str, Any]:
-    """Counts by severity and the findings themselves, errors first."""
+def _who(body: str | None, file: str | None, names: Mapping[str, str]) -> str:
+    """Whom a finding is about: a body by its name, a file of nobody, or the totals."""
+    if body:
+        return names.get(body, body)
+    return "（未认出单位）" if file else "（汇总）"
+
+
+def findings_view(findings: pl.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Counts by severity and the findings themselves, errors first. ``names``: of the bodies, by code."""
     counts = {
         severity: findings.filter(pl.col("severity") == severity).height
         for severity in ("error", "warning", "information")
     }
     heads = {"severity": "级别", "body": "单位", "file": "文件", "message_zh": "说明", "waived": "豁免"}
     wrong = findings.filter((pl.col("severity") != "information") & pl.col("waived").is_null())
-    nobody = pl.when(pl.col("file").is_null()).then(pl.lit("（汇总）")).otherwise(pl.lit("（未认出单位）"))
-    by_body, by_rule = (
-        wrong.with_columns(whose=pl.coalesce("body", nobody))
-        .group_by(name, maintain_order=True)
-        .len()
-        .sort("len", descending=True, maintain_order=True)
-        for name in ("whose", "rule")
+    about = Counter(
+        _who(body, file, names or {}) for body, file in zip(wrong["body"], wrong["file"], strict=True)
+    ).most_common()
+    by_rule = wrong.group_by("rule", maintain_order=True).len().sort("len", descending=True, maintain_order=True)
+    by_rule = by_rule.with_columns(
+        title=pl.col("rule").replace_strict(titles(), default="", return_dtype=pl.String),
     )
-    rows = [(row["whose"], row["len"], str(row["len"]), "bad") for row in by_body.head(12).to_dicts()]
+    rows = [(who, count, str(count), "bad") for who, count in about[:12]]
+    if len(about) > 12:
+        rest = sum(count for _, count in about[12:])
+        rows.append((f"另有 {len(about) - 12} 个单位 more", rest, str(rest), "past"))
     return {
         "错误 / errors": counts["error"],
         "提醒 / warnings": counts["warning"],
         "说明 / information": counts["information"],
         "各单位的问题 / by body": dg.MetadataValue.md(bars("各单位的问题 findings by body", rows) or NOTHING),
-        "各类问题 / by rule": markdown(by_rule, {"rule": "规则", "len": "个数"}),
+        "各类问题 / by rule": markdown(by_rule, {"title": "名称", "rule": "规则", "len": "个数"}),
         "核查结果 / findings": markdown(findings, heads),
     }
 
@@ -90,6 +103,17 @@ def coverage_view(bodies: pl.DataFrame) -> dict[str, Any]:
         "已采用 / accepted": bodies.height - absent.height,
         "未采用 / not accepted": markdown(absent, {"body": "代码", "name_zh": "名称", "status": "状态"}),
     }
+
+
+@cache
+def titles() -> dict[str, str]:
+    """What each rule, of any edition, and each kind of finding is called in Chinese."""
+    found = {name: kind.title_zh for name, kind in load_kinds().items()}
+    for edition in editions():
+        rules = load_rules(edition)
+        found |= {domain.id: domain.title_zh for domain in rules.domains}
+        found |= {rule.id: rule.title_zh for rule in rules.rules}
+    return found
 
 
 def totals_view(
@@ -115,7 +139,8 @@ def totals_view(
         rows.append(shown | {name: None if figure is None else number_text(figure) for name, figure in figures.items()})
     past = {"last": "上年", "difference": "增减"}
     heads = {"label": "名称", "cell": "单元格", "value": "合计", **past, "unit": "单位", "bodies": "单位数"}
-    largest = sorted(totals.drop_nulls("value").to_dicts(), key=lambda row: (-row["value"], row["cell"]))[:8]
+    largest = sorted(totals.drop_nulls("value").to_dicts(), key=lambda row: (-row["value"], row["cell"]))
+    largest = [row for row in largest if row["unit"] == largest[0]["unit"]][:8]  # one picture, one unit
     drawn = []
     for row in largest:
         if not row["value"]:
@@ -139,17 +164,21 @@ def check_table(rows: pl.DataFrame, heads: dict[str, str]) -> dict[str, Any]:
     return {"问题数 / failures": rows.height, "问题 / findings": markdown(rows, heads)}
 
 
-def check_view(findings: pl.DataFrame, looked_for: Sequence[str]) -> dict[str, Any]:
+def check_view(
+    findings: pl.DataFrame, looked_for: Sequence[str], names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The failures of one check: who, which rule, expected, found, difference, in words.
 
-    ``looked_for``: the rules, domains and kinds that the check speaks of.
+    ``looked_for``: the rules, domains and kinds that the check speaks of; ``names``: of the bodies, by code.
     """
-    heads = {"body": "单位", "file": "文件", "rule": "规则", "expected": "应为", "found": "实为", "difference": "差额"}
+    named = pl.col("body").replace_strict(dict(names or {}), default="", return_dtype=pl.String)
+    heads = {"body": "单位", "name": "名称", "file": "文件", "rule": "规则", "expected": "应为", "found": "实为"}
+    heads |= {"difference": "差额", "message_zh": "说明", "message_en": "message"}
     broken = len(set(looked_for) & set(findings["rule"]))
     return {
         "通过的规则 / rules passed": len(looked_for) - broken,
         "未通过的规则 / rules failed": broken,
-        **check_table(findings, heads | {"message_zh": "说明", "message_en": "message"}),
+        **check_table(findings.with_columns(name=named), heads),
     }
 
 

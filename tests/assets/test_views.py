@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.lineage import column_lineage, column_schema
 from assets.pictures import bars
-from assets.views import coverage_view, findings_view, link_view, markdown, totals_view
+from assets.views import coverage_view, findings_view, link_view, markdown, titles, totals_view
 from pipelines.sample.defects import DEFECTS, good_file
 from schemas.checks import load_checks
 from tests.assets.conftest import CODES, GOOD, YEAR, good
@@ -219,6 +219,41 @@ def test_what_concerns_no_body_is_not_called_an_unknown_one():
     drawn = picture(findings_view(findings)["各单位的问题 / by body"].value)
     shown = [each.text for each in drawn if each.tag.endswith("text") and each.get("text-anchor") == "end"]
     assert shown == ["（汇总）", "（未认出单位）", BODY]
+
+
+def test_findings_are_told_by_the_names_of_bodies_and_rules():
+    row = {"rule": "missing_cell", "body": BODY, "file": "a", "severity": "error", "message_zh": "", "waived": None}
+        "rule": "missing_cell",
+        "body": BODY,
+        "file": "a.xlsx",
+        "severity": "error",
+        "message_zh": "",
+        "waived": None,
+    }
+    frame = pl.DataFrame([row, row | {"body": "x"}], schema_overrides={"waived": pl.String})
+    view = findings_view(frame, {BODY: "甲局"})
+    assert f"| {titles()['missing_cell']} | missing_cell | 2 |" in view["各类问题 / by rule"].value
+    shown = ElementTree.tostring(picture(view["各单位的问题 / by body"].value), encoding="unicode")
+    assert "甲局" in shown
+    assert BODY not in shown
+
+
+def test_bodies_that_find_no_place_in_the_picture_are_counted():
+    row = {"rule": "missing_cell", "file": "a.xlsx", "severity": "error", "message_zh": "", "waived": None}
+    frame = pl.DataFrame([row | {"body": f"b{n}"} for n in range(15)], schema_overrides={"waived": pl.String})
+    drawn = picture(findings_view(frame)["各单位的问题 / by body"].value)
+    assert "另有 3 个单位" in ElementTree.tostring(drawn, encoding="unicode")
+
+
+def test_the_picture_of_the_totals_holds_one_unit():
+    totals = pl.DataFrame(
+        {"cell": ["a", "b"], "value": [Decimal(5), Decimal(3)], "unit": ["件", "万元"], "bodies": [2, 2]},
+        schema_overrides={"value": pl.Decimal(18, 4)},
+    )
+    drawn = picture(totals_view(totals, {}, {"a": "甲", "b": "乙"})["最大的合计 / the largest totals"].value)
+    shown = ElementTree.tostring(drawn, encoding="unicode")
+    assert "甲" in shown
+    assert "乙" not in shown
 
 
 def test_coverage_counts_each_status():
