@@ -72,9 +72,8 @@ def findings_view(findings: pl.DataFrame, names: Mapping[str, str] | None = None
         _who(body, file, names or {}) for body, file in zip(wrong["body"], wrong["file"], strict=True)
     ).most_common()
     by_rule = wrong.group_by("rule", maintain_order=True).len().sort("len", descending=True, maintain_order=True)
-    by_rule = by_rule.with_columns(
-        title=pl.col("rule").replace_strict(titles(), default="", return_dtype=pl.String),
-    )
+    called = pl.col("rule").replace_strict(titles(), default="", return_dtype=pl.String)
+    by_rule = by_rule.with_columns(called=pl.format("{} {}", called, "rule"))  # one column: two would be too narrow
     rows = [(who, count, str(count), "bad") for who, count in about[:12]]
     if len(about) > 12:
         rest = sum(count for _, count in about[12:])
@@ -84,7 +83,7 @@ def findings_view(findings: pl.DataFrame, names: Mapping[str, str] | None = None
         "提醒 / warnings": counts["warning"],
         "说明 / information": counts["information"],
         "各单位的问题 / by body": dg.MetadataValue.md(bars("各单位的问题 findings by body", rows) or NOTHING),
-        "各类问题 / by rule": markdown(by_rule, {"title": "名称", "rule": "规则", "len": "个数"}),
+        "各类问题 / by rule": markdown(by_rule, {"called": "规则", "len": "个数"}),
         "核查结果 / findings": markdown(findings, heads),
     }
 

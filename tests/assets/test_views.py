@@ -223,16 +223,9 @@ def test_what_concerns_no_body_is_not_called_an_unknown_one():
 
 def test_findings_are_told_by_the_names_of_bodies_and_rules():
     row = {"rule": "missing_cell", "body": BODY, "file": "a", "severity": "error", "message_zh": "", "waived": None}
-        "rule": "missing_cell",
-        "body": BODY,
-        "file": "a.xlsx",
-        "severity": "error",
-        "message_zh": "",
-        "waived": None,
-    }
     frame = pl.DataFrame([row, row | {"body": "x"}], schema_overrides={"waived": pl.String})
     view = findings_view(frame, {BODY: "甲局"})
-    assert f"| {titles()['missing_cell']} | missing_cell | 2 |" in view["各类问题 / by rule"].value
+    assert f"| {titles()['missing_cell']} missing_cell | 2 |" in view["各类问题 / by rule"].value
     shown = ElementTree.tostring(picture(view["各单位的问题 / by body"].value), encoding="unicode")
     assert "甲局" in shown
     assert BODY not in shown
