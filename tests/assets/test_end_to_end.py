@@ -46,6 +46,7 @@ TICKS = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sens
   status ticks(limit: 20) { timestamp status runIds } } } } }"""
 
 Found = TypeVar("Found")
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (make system)")
 
 
 class Operation:
@@ -181,8 +182,6 @@ def stopped(operation: Operation, released: str) -> str:
 @pytest.fixture
 def page(operation: Operation) -> Iterator[Page]:
     """A page of a browser that is watched: no error of the page, no request to another host."""
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed")
     seen: list[str] = []
     own = (f"{operation.base}/", f"ws{operation.base[4:]}/", "data:", "blob:")
     with sync_playwright() as play:
@@ -209,6 +208,7 @@ def verified(operation: Operation, release: str) -> Path:
     return folder
 
 
+@needs_chromium
 def test_in_a_browser_the_graph_shows_the_groups_in_the_order_of_the_work(operation, page):
     page.goto(f"{operation.base}/asset-groups")
     places = []
@@ -245,6 +245,7 @@ def test_a_broken_return_is_checked_and_the_gate_is_red(operation, released, sto
     assert {status for name, (_, status) in checks.items() if name not in failed} == {"SUCCEEDED"}
 
 
+@needs_chromium
 def test_in_a_browser_the_failed_check_says_who_and_what(operation, stopped, page):
     page.goto(f"{operation.base}/assets/findings?view=overview")
     page.get_by_text("Latest check results").wait_for()
