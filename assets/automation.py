@@ -21,6 +21,7 @@ import dagster as dg
 
 from assets.partitions import REGION_YEARS
 from assets.views import BY_ITSELF
+from pipelines.settings import load_settings
 
 VERDICTS = dg.AssetKey("verdicts")
 RELEASE = dg.AssetKey("release")
@@ -137,7 +138,7 @@ def publication_sensor() -> dg.AutomationConditionSensorDefinition:
             target=dg.AssetSelection.all(),
             use_user_code_server=True,
             default_status=dg.DefaultSensorStatus.RUNNING,
-            minimum_interval_seconds=30,
+            minimum_interval_seconds=min(30, load_settings().sensor_seconds),
             description="发布门槛全部通过后，自动发布该地区该年度并更新报告、目录和门户；未通过时不发布。停用此项即改为人工发布。"
             " / Publishes a region and year once its gate is green; switch it off to publish by hand.",
         )

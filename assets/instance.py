@@ -38,6 +38,8 @@ def dagster_yaml(settings: Settings) -> str:
     body = f"""\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     max_concurrent_runs: {settings.concurrent_runs}
