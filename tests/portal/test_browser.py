@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipelines.publish.portal import build_site
 from pipelines.publish.portal.releases import Dataset, read_dataset
@@ -101,10 +101,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
-    """Opens a page of the site and watches it until the test ends; ``expect`` names what a test means to cause."""
+    """Opens a page of the site and watches it until the test ends; ``means`` names what a test means to cause."""
     opened: list[tuple[Page, str, list[str]]] = []
 
-    def start(path: str, width: str = "wide", expect: str = "", base: str = "", script: bool = True) -> Page:
+    def start(path: str, width: str = "wide", means: str = "", base: str = "", script: bool = True) -> Page:
         context = browser.new_context(viewport={"width": WIDTHS[width], "height": 900}, java_script_enabled=script)
         context.set_default_timeout(30_000)
         context.add_init_script(WATCH)
@@ -114,15 +114,15 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
         page.on("request", lambda r: seen.append(f"request {r.url}") if foreign(r.url, host) else None)
         page.on("console", lambda m: seen.append(f"console {m.text}"))
         page.on("pageerror", lambda e: seen.append(f"error {e}"))
-        opened.append((page, expect, seen))
+        opened.append((page, means, seen))
         page.goto(f"{host}/{path}")
         return page
 
     yield start
-    for page, expect, seen in opened:
-        breaches = page.evaluate("window.breaches ?? []") if not expect else []
+    for page, means, seen in opened:
+        breaches = page.evaluate("window.breaches ?? []") if not means else []
         page.context.close()
-        unexpected = [one for one in seen if not expect or not re.search(expect, one)]
+        unexpected = [one for one in seen if not means or not re.search(means, one)]
         assert unexpected + breaches == []
 
 
@@ -237,15 +237,15 @@ def test_the_flow_fits_its_width_and_its_labels_do_not_overlap(visit: Visit, wid
 def test_one_compared_figure_is_shown_at_a_time(visit: Visit) -> None:
     page = visit(f"{DATASET}/index.html")
     shown = ".compare:visible"
-    assert page.locator(shown).count() == 1
+    expect(page.locator(shown)).to_have_count(1)
     page.locator("[data-choice] button").nth(1).click()
     assert page.locator(shown).get_attribute("id") == "bodies-proactive-licences-decisions"
-    assert page.locator("[data-choice] button[aria-pressed=true]").count() == 1
+    expect(page.locator("[data-choice] button[aria-pressed=true]")).to_have_count(1)
 
 
 def test_without_script_everything_but_the_tools_is_there(visit: Visit) -> None:
     page = visit(f"{DATASET}/index.html", script=False)
-    assert page.locator(".compare:visible").count() == 5
+    expect(page.locator(".compare:visible")).to_have_count(5)
     assert page.locator("svg.flow.wide").is_visible()
     page.goto(page.url.replace("index", "data"))
     assert "JavaScript" in page.locator("main").inner_text()
@@ -255,7 +255,7 @@ def test_without_script_everything_but_the_tools_is_there(visit: Visit) -> None:
 
 
 def test_the_policy_is_in_force(visit: Visit) -> None:
-    page = visit(f"{DATASET}/index.html", expect="Content Security Policy|violates|Failed to fetch|Refused")
+    page = visit(f"{DATASET}/index.html", means="Content Security Policy|violates|Failed to fetch|Refused")
     page.evaluate(
         "() => { const s = document.createElement('script'); s.textContent = 'window.ran = true';"
         "document.body.append(s); document.body.insertAdjacentHTML('beforeend', '<p style=\"color:red\">x</p>') }"
@@ -277,7 +277,7 @@ def test_a_hostile_name_is_text(visit: Visit, path: str) -> None:
     text = page.locator("main").inner_text()
     assert SHOWN in text
     assert "\u202e" not in text
-    assert page.locator("main script:not([type])").count() == 0
+    expect(page.locator("main script:not([type])")).to_have_count(0)
 
 
 # --- the explorer --------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_the_search_finds_a_cell_by_its_chinese_name(visit: Visit) -> None:
 
 def test_all_columns_are_shown_on_demand(visit: Visit, dataset: Dataset) -> None:
     page = settled(visit(f"{DATASET}/data.html#table=body_cells"))
-    assert page.locator("#rows thead th").count() == 8
+    expect(page.locator("#rows thead th")).to_have_count(8)
     page.check("#all")
     until(page, "document.querySelectorAll('#rows thead th').length > 8")
     shown = [one.inner_text() for one in page.locator("#rows thead th code").all()]
@@ -400,7 +400,7 @@ def test_the_export_holds_the_filtered_rows_and_no_formula(visit: Visit, dataset
 
 
 def test_a_file_that_is_gone_is_told_in_words(visit: Visit, releases: tuple[Path, Published]) -> None:
-    page = visit("index.html", expect="404")
+    page = visit("index.html", means="404")
     page.route("**/findings.parquet", lambda route: route.fulfill(status=404))
     page.goto(page.url.replace("index.html", f"{DATASET}/data.html#table=findings"))
     page.wait_for_selector("#status.bad")
@@ -498,12 +498,12 @@ def test_the_code_snippets_hold_the_address_of_the_site(visit: Visit, dataset: D
 
 def test_the_catalogue_finds_datasets(visit: Visit) -> None:
     page = visit("index.html")
-    assert page.locator("#datasets > li:visible").count() == 2
+    expect(page.locator("#datasets > li:visible")).to_have_count(2)
     page.select_option("#year", str(YEAR))
-    assert page.locator("#datasets > li:visible").count() == 1
+    expect(page.locator("#datasets > li:visible")).to_have_count(1)
     assert status(page).startswith("1 个数据集")
     page.fill("#search", "没有这个")
-    assert page.locator("#datasets > li:visible").count() == 0
+    expect(page.locator("#datasets > li:visible")).to_have_count(0)
 
 
 def test_lists_are_filtered_by_words(visit: Visit) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import pytest
 from lxml import html
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from pipelines.publish.portal import build_site
 from pipelines.publish.portal.releases import SiteError
@@ -191,7 +191,7 @@ def test_a_reader_chooses_the_figure_and_follows_the_places(browser: Browser, ad
     page.click(".lower a:has-text('示例51省')")
     page.click(".lower a:has-text('示例5101市')")
     assert page.url.endswith(f"/{BASE}/5101/index.html")
-    assert page.locator(".compare:visible").count() == 1
+    expect(page.locator(".compare:visible")).to_have_count(1)  # the script may not have run yet
     page.locator(".choice button").nth(1).click()
     assert (
         page.locator(".compare:visible h4")
