@@ -14,13 +14,11 @@ import dagster as dg
 import polars as pl
 
 from assets.resources import Workspace
-from assets.schedules import CHINA, missing_bodies
+from assets.schedules import CHINA, covered, missing_bodies
 from assets.views import check_table
 from pipelines.publish.board import deadlines
 from pipelines.regions import load_region, region_codes
 from pipelines.storage import latest_path
-from schemas.form import edition_for
-from schemas.region import Region
 
 
 def overdue(data: str, out: str, regions: Path, today: datetime.date) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -34,7 +32,7 @@ def overdue(data: str, out: str, regions: Path, today: datetime.date) -> tuple[p
     late_releases: list[dict[str, object]] = []
     for code in region_codes(regions):
         region = load_region(regions, code)
-        if not _asked(region, year):
+        if not covered(year) or year < region.settings.release_from:
             continue
         returns, report = deadlines(region, year, today)
         row = {"region": code, "name": region.settings.name_zh, "year": year}
@@ -47,14 +45,6 @@ def overdue(data: str, out: str, regions: Path, today: datetime.date) -> tuple[p
     return pl.DataFrame(late_returns, schema=schema, orient="row"), pl.DataFrame(
         late_releases, schema=schema, orient="row"
     )
-
-
-def _asked(region: Region, year: int) -> bool:
-    try:
-        edition_for(year)
-    except KeyError:
-        return False
-    return year >= region.settings.release_from
 
 
 def _result(late: pl.DataFrame, asset: str) -> dg.AssetCheckResult:

@@ -13,7 +13,7 @@ from assets.groups import PUBLICATION as GROUP
 from assets.lineage import package_columns
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import BY_ITSELF, PUBLISHABLE, REASON, changes_view, check_view, findings_view, link_view, markdown
+from assets.views import BY_ITSELF, PUBLISHABLE, REASON, check_view, findings_view, link_view, markdown, release_view
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
@@ -23,7 +23,7 @@ from pipelines.publish.package import build_package
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
 from pipelines.publish.package_checks import check_package
 from pipelines.publish.release import publish
-from pipelines.publish.signature import is_signed, signer
+from pipelines.publish.signature import signer
 from pipelines.settings import load_settings
 from pipelines.validate.bulk import gate
 from pipelines.validate.collect import collect_findings
@@ -193,12 +193,5 @@ def release(
     sign = signer(load_settings().signing_key)  # read here: no setting of a key lands in Dagster's records
     published = publish(package, workspace.out, partition.code, partition.year, sign)
     return dg.MaterializeResult(
-        metadata={
-            "版本 / release": dg.MetadataValue.text(published.id),
-            "位置 / path": dg.MetadataValue.path(str(published.path)),
-            "新发布 / new": dg.MetadataValue.bool(published.new),
-            "已签名 / signed": dg.MetadataValue.bool(is_signed(published.path)),
-            **link_view(workspace.base_url, partition.code, partition.year),
-            "与上一版本的差别 / changes": changes_view(published.changes),
-        }
+        metadata=release_view(published) | link_view(workspace.base_url, partition.code, partition.year)
     )

@@ -15,7 +15,7 @@ import polars as pl
 from assets.groups import ROLLUP as GROUP
 from assets.partitions import YEARS
 from assets.resources import Workspace
-from assets.views import REASON, changes_view, markdown
+from assets.views import REASON, markdown, release_view
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.rollup import powerful_places, roll_up_country, roll_up_province, totals_wide
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
@@ -24,7 +24,7 @@ from pipelines.publish.portal.site import build_site
 from pipelines.publish.release import publish
 from pipelines.publish.rollup_package import build_rollup, pack_part, part_files, part_rows, unpack_part
 from pipelines.publish.rollup_source import Counting, counting_release, is_intact, released_regions, released_totals
-from pipelines.publish.signature import is_signed, signer
+from pipelines.publish.signature import signer
 from pipelines.publish.tables import read_parquet
 from pipelines.regions import known_regions
 from pipelines.settings import load_settings
@@ -194,15 +194,7 @@ def rollup(
     """
     sign = signer(load_settings().signing_key)  # read here: no setting of a key lands in Dagster's records
     published = publish(rollup_package, workspace.out, ROLLUP, int(context.partition_key), sign)
-    return dg.MaterializeResult(
-        metadata={
-            "版本 / release": dg.MetadataValue.text(published.id),
-            "位置 / path": dg.MetadataValue.path(str(published.path)),
-            "新发布 / new": dg.MetadataValue.bool(published.new),
-            "已签名 / signed": dg.MetadataValue.bool(is_signed(published.path)),
-            "与上一版本的差别 / changes": changes_view(published.changes),
-        }
-    )
+    return dg.MaterializeResult(metadata=release_view(published))
 
 
 @dg.asset(group_name=GROUP, partitions_def=YEARS, kinds={"html"}, deps=["rollup"])

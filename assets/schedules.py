@@ -51,7 +51,8 @@ def missing_bodies(data: str, region: Region, year: int) -> list[tuple[str, str,
     return [each for each in found if each[2] not in ("accepted", "waived")]
 
 
-def _covered(year: int) -> bool:
+def covered(year: int) -> bool:
+    """Whether an edition of the form is declared for a report year."""
     try:
         edition_for(year)
     except KeyError:
@@ -62,7 +63,7 @@ def _covered(year: int) -> bool:
 def _due(region: Region, today: datetime.date) -> tuple[datetime.date | None, datetime.date | None]:
     """The bodies' deadline and the report's, each where it is spoken of today."""
     year = today.year - 1
-    if not _covered(year):
+    if not covered(year):
         return None, None
     bodies, report = (each.day for each in deadlines(region, year, today))
     last = max(bodies, report)
@@ -158,7 +159,7 @@ def deadline_schedule(context: dg.ScheduleEvaluationContext, workspace: Workspac
         try:
             due = any(_due(load_region(root, code), today))
         except (DeclarationError, OSError, ValueError):
-            due = _covered(today.year - 1)  # the run says what is wrong with it
+            due = covered(today.year - 1)  # the run says what is wrong with it
         if due:
             config = {"ops": {"list_and_tell": {"config": {"day": today.isoformat()}}}}
             return dg.RunRequest(run_key=today.isoformat(), run_config=config)

@@ -19,6 +19,8 @@ import polars as pl
 from assets.pictures import bars
 from pipelines.publish.catalogue.facts import release_address
 from pipelines.publish.changes import Change
+from pipelines.publish.release import Published
+from pipelines.publish.signature import is_signed
 from schemas.findings import load_kinds, number_text
 from schemas.form import editions
 from schemas.rules import load_rules
@@ -192,3 +194,14 @@ def changes_view(changes: Sequence[Change]) -> dg.MetadataValue[Any]:
     heads = {"body": "单位", "cell": "单元格", "before": "原为", "after": "现为", "reason_zh": "原因"}
     rows = [msgspec.structs.asdict(change) for change in changes]
     return markdown(pl.DataFrame(rows, schema=dict.fromkeys(heads, pl.String), orient="row"), heads)
+
+
+def release_view(published: Published) -> dict[str, Any]:
+    """A release that was put in place: its id, where it is, whether it is new and signed, what it changed."""
+    return {
+        "版本 / release": dg.MetadataValue.text(published.id),
+        "位置 / path": dg.MetadataValue.path(str(published.path)),
+        "新发布 / new": dg.MetadataValue.bool(published.new),
+        "已签名 / signed": dg.MetadataValue.bool(is_signed(published.path)),
+        "与上一版本的差别 / changes": changes_view(published.changes),
+    }

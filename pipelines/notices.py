@@ -93,21 +93,22 @@ def due_today(day: datetime.date, today: datetime.date, last: datetime.date) -> 
     return left in WARN_DAYS or (left < 0 and today <= last)
 
 
+def _when(day: datetime.date, today: datetime.date) -> tuple[str, str]:
+    """How far off a deadline is, Chinese and English."""
+    left = (day - today).days
+    if left > 0:
+        return f"还有 {left} 天", f"{left} day(s) left"
+    return ("今天截止", "due today") if left == 0 else (f"已逾期 {-left} 天", f"{-left} day(s) overdue")
+
+
 def deadline_notice(
     region: Region, year: int, day: datetime.date, today: datetime.date, missing: Sequence[tuple[str, str, str]]
 ) -> Notice:
     """The bodies whose returns are missing: ``missing`` holds (code, name, status) in roster order, at least one."""
-    left = (day - today).days
-    when = (
-        (f"还有 {left} 天", f"{left} day(s) left")
-        if left > 0
-        else ("今天截止", "due today")
-        if left == 0
-        else (f"已逾期 {-left} 天", f"{-left} day(s) overdue")
-    )
+    chinese_when, english_when = _when(day, today)
     name = _line(region.settings.name_zh)
-    title_zh = f"{name} {year} 年度：还有 {len(missing)} 个单位没有合格的报表（{day.isoformat()} 截止，{when[0]}）"
-    title_en = f"{_line(region.settings.name_en)} {year}: {len(missing)} return(s) missing (due {day}, {when[1]})"
+    title_zh = f"{name} {year} 年度：还有 {len(missing)} 个单位没有合格的报表（{day.isoformat()} 截止，{chinese_when}）"
+    title_en = f"{_line(region.settings.name_en)} {year}: {len(missing)} return(s) missing (due {day}, {english_when})"
     lines, items = [], []
     for code, body, status in missing:
         chinese, english = MISSING_STATUSES.get(status, (status, status))
@@ -126,9 +127,7 @@ def deadline_notice(
 
 def report_notice(region: Region, year: int, day: datetime.date, today: datetime.date) -> Notice:
     """The county's own report is not released yet and its deadline nears or has passed."""
-    left = (day - today).days
-    chinese = f"还有 {left} 天" if left > 0 else "今天截止" if left == 0 else f"已逾期 {-left} 天"
-    english = f"{left} day(s) left" if left > 0 else "due today" if left == 0 else f"{-left} day(s) overdue"
+    chinese, english = _when(day, today)
     title_zh = f"{_line(region.settings.name_zh)} {year} 年度报告尚未发布（{day.isoformat()} 截止，{chinese}）"
     title_en = f"{_line(region.settings.name_en)} {year}: the report is not released (due {day}, {english})"
     return Notice(
@@ -222,8 +221,8 @@ def _identity(notice: Notice) -> str:
 
 def _scrubbed(notice: Notice, settings: Settings) -> Notice:
     """The notice without any secret of the settings: the text of an error may hold one."""
-    secrets = {str(getattr(settings, each.name)) for each in declared() if each.kind == "secret"}
-    secrets |= {settings.notice_webhook, _password(settings.postgres_url)}
+    secrets = {str(getattr(settings, each.name)) for each in declared() if each.secret}
+    secrets.add(_password(settings.postgres_url))
 
     def clean(text: str) -> str:
         for secret in sorted(secrets - {""}, key=len, reverse=True):
