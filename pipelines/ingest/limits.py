@@ -9,6 +9,8 @@ A return has some 210 cells and its report some ten pages, so every bound is far
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,13 +40,14 @@ DEFAULT_LIMITS = Limits()
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The limits that the settings ask for. Processor time grows with the clock, in the relation of the defaults."""
+    """The limits that the settings ask for. The other times grow with the clock, in the relation of the defaults."""
     seconds = settings.limit_seconds
     return Limits(
         file_bytes=settings.limit_file_mebibytes * MIB,
         memory_bytes=settings.limit_memory_mebibytes * MIB,
         cpu_seconds=-(-seconds * DEFAULT_LIMITS.cpu_seconds // DEFAULT_LIMITS.wall_seconds),
         wall_seconds=seconds,
+        office_seconds=-(-seconds * DEFAULT_LIMITS.office_seconds // DEFAULT_LIMITS.wall_seconds),
     )
 
 
@@ -69,10 +72,17 @@ MAX_DEPTH = 200  # nesting of elements
 MAX_PAGES = 80
 
 
-def more_time(seconds: float) -> None:
-    """Give the running job ``seconds`` from now on its wall clock, if a clock is running (see sandbox_worker.py).
-
-    Called before and after work that another process does for us, such as a conversion.
+@contextmanager
+def clock_held(seconds: float) -> Iterator[None]:
+    """Hold the wall clock of the running job while another process works for it, such as a conversion: for ``seconds``
+    at most, then the clock runs on from where it stood. Does nothing where no clock runs (see sandbox_worker.py).
     """
-    if signal.getitimer(signal.ITIMER_REAL)[0] > 0:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, _ = signal.getitimer(signal.ITIMER_REAL)
+    if left <= 0:
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)

@@ -12,6 +12,7 @@ from pipelines.ingest.declined import Declined
 from pipelines.ingest.document import Document
 from pipelines.ingest.identify import conclude, evidence
 from pipelines.ingest.indicators import read_indicators
+from pipelines.ingest.limits import DEFAULT_LIMITS, Limits
 from pipelines.ingest.lines import flatten
 from pipelines.ingest.match import match
 from pipelines.ingest.problems import problems_of
@@ -25,7 +26,7 @@ from schemas.intake import Claim, ReadFile
 FEES = "processing_fees"
 
 
-def read_bytes(data: bytes, name: str) -> ReadFile:
+def read_bytes(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> ReadFile:
     """Read one file of any supported format. ``name`` as given; the format is told by content.
 
     Never raises for bad input: what cannot be read is a finding in ``problems``. MemoryError passes through to the
@@ -35,7 +36,7 @@ def read_bytes(data: bytes, name: str) -> ReadFile:
 
     digest = sha256(data).hexdigest()
     try:
-        document = open_document(data, name)
+        document = open_document(data, name, limits)
     except Declined as declined:
         return ReadFile(file=name, sha256=digest, format="unknown", problems=(declined.finding,))
     return read_document(document, name, digest)

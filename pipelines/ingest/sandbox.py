@@ -42,9 +42,9 @@ def read_many(
 ) -> list[ReadFile]:
     """Read files in up to ``workers`` processes; one result a source, in their order. Never raises for a bad file.
 
-    ``work`` is ``package.module:function`` of (bytes, name) -> ReadFile. ``ReadFile.file`` is the name given (for a
-    path, the path as text). ``root``: the folder that symbolic links may not lead out of. An archive with one file in
-    it stands for that file; one with several gets the finding ``several_files`` (read_each reads them all).
+    ``work`` is ``package.module:function`` of (bytes, name, limits) -> ReadFile. ``ReadFile.file`` is the name given
+    (for a path, the path as text). ``root``: the folder that symbolic links may not lead out of. An archive with one
+    file in it stands for that file; one with several gets the finding ``several_files`` (read_each reads them all).
     """
     return [answer.single() for answer in _answers(sources, work, workers, limits, root)]
 

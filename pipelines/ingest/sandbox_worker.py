@@ -25,7 +25,7 @@ from pipelines.ingest.wire import HEADER, Job, pack_reply, unpack_job
 from schemas.findings import Finding
 from schemas.intake import ReadFile
 
-Work = Callable[[bytes, str], ReadFile]
+Work = Callable[[bytes, str, Limits], ReadFile]
 _ZIP = b"PK"
 
 
@@ -86,11 +86,11 @@ def _stop_clocks() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
 
 
-def _read(work: Work, data: bytes, name: str) -> tuple[ReadFile, bool]:
+def _read(work: Work, data: bytes, name: str, limits: Limits) -> tuple[ReadFile, bool]:
     """(the read file or what stands for it, whether this process has had enough)."""
     digest = sha256(data).hexdigest()
     try:
-        return work(data, name), False
+        return work(data, name, limits), False
     except Declined as declined:
         return failed(name, digest, declined.finding), False
     except MemoryError:
@@ -134,7 +134,7 @@ def replies(job: Job, work: Work, limits: Limits) -> Iterator[bytes]:
     files = [(f"{job.name}/{member}", data) for member, data in inner] or [(job.name, job.data)]
     for number, (name, data) in enumerate(files, start=1):
         _start_clocks(limits)
-        read, spent = _read(work, data, name)
+        read, spent = _read(work, data, name, limits)
         try:
             frame = pack_reply((read,), number < len(files), spent or _heavy(limits))
         except (UnicodeEncodeError, MemoryError):

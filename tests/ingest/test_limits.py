@@ -34,7 +34,9 @@ def test_every_limit_follows_its_setting():
     )
     assert (limits.file_bytes, limits.memory_bytes, limits.wall_seconds) == (3 * MIB, 200 * MIB, 61)
     assert limits.cpu_seconds == 9  # 4 of 30, rounded up
-    assert limits_of(load_settings({"GONGKAI_LIMIT_SECONDS": "1"})).cpu_seconds == 1
+    assert limits.office_seconds == 122
+    tight = limits_of(load_settings({"GONGKAI_LIMIT_SECONDS": "1"}))
+    assert (tight.cpu_seconds, tight.office_seconds) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.ingest.declined import Declined
-from pipelines.ingest.limits import Limits
+from pipelines.ingest.limits import DEFAULT_LIMITS, Limits
 from pipelines.ingest.readers import legacy
 from pipelines.ingest.readers.opening import open_document
 from schemas.findings import Finding
@@ -30,17 +30,16 @@ def office(tmp_path, monkeypatch):
     return put
 
 
-def answer(data: bytes = RTF) -> Finding:
+def answer(data: bytes = RTF, limits: Limits = DEFAULT_LIMITS) -> Finding:
     with pytest.raises(Declined) as caught:
-        open_document(data, "报告.rtf")
+        open_document(data, "报告.rtf", limits)
     return caught.value.finding
 
 
-def test_a_conversion_that_takes_too_long_is_ended_with_all_it_started(office, tmp_path, monkeypatch):
-    monkeypatch.setattr(legacy, "DEFAULT_LIMITS", Limits(office_seconds=1))
+def test_a_conversion_that_takes_too_long_is_ended_with_all_it_started(office, tmp_path):
     office(f"(sleep 3; echo left > {tmp_path}/mark) & sleep 600")
     started = time.monotonic()
-    assert answer().rule == "resource_limit"
+    assert answer(limits=Limits(office_seconds=1)).rule == "resource_limit"
     time.sleep(max(0.0, 4 - (time.monotonic() - started)))
     assert not (tmp_path / "mark").exists()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.ingest import sandbox
-from pipelines.ingest.limits import Limits, more_time
+from pipelines.ingest.limits import Limits, clock_held
 from pipelines.ingest.sandbox import read_each, read_many, read_one
 from pipelines.ingest.wire import HEADER, Job, pack_job, pack_reply, unpack_job, unpack_reply
 from pipelines.settings import PROJECT
@@ -127,15 +127,36 @@ def test_a_small_process_with_one_thread_forks():
     assert (run.stdout, run.stderr) == ("forked\n", "")
 
 
-def test_the_clock_of_a_job_is_set_anew_for_a_conversion_and_only_if_it_runs():
-    more_time(50)
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
-    signal.setitimer(signal.ITIMER_REAL, 20)
+def test_the_clock_of_a_job_is_held_for_a_conversion_and_only_if_it_runs():
+    with clock_held(50):
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    signal.setitimer(signal.ITIMER_REAL, 200)
     try:
-        more_time(50)
-        assert signal.getitimer(signal.ITIMER_REAL)[0] > 40
+        with clock_held(50):
+            assert 40 < signal.getitimer(signal.ITIMER_REAL)[0] <= 50
+        assert 190 < signal.getitimer(signal.ITIMER_REAL)[0] <= 200
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def test_after_a_conversion_a_job_has_what_its_own_clock_had_left():
+    started = time.monotonic()
+    (read,) = read_many([("a.doc", b"convert, then hang")], ORDEAL, workers=1, limits=Limits(wall_seconds=1))
+    assert kinds(read) == ["resource_limit"]
+    assert time.monotonic() - started < 15, "the clock of the setting, not the 30 seconds of the default"
+
+
+def test_a_conversion_has_the_time_of_the_limits(tmp_path, monkeypatch):
+    """A shell script stands in the place of LibreOffice: it never ends."""
+    office = tmp_path / "soffice"
+    office.write_text("#!/bin/sh\nsleep 600\n")
+    office.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    started = time.monotonic()
+    (read,) = read_many([("年报.rtf", b"{\\rtf1 x}")], workers=1, limits=Limits(office_seconds=1))
+    assert kinds(read) == ["resource_limit"]
+    assert "转换时间" in read.problems[0].message_zh
+    assert time.monotonic() - started < 15
 
 
 def test_names_that_no_text_can_hold_are_passed_on_as_far_as_possible():

@@ -8,22 +8,27 @@ import time
 from hashlib import sha256
 
 from pipelines.ingest.document import Paragraph
+from pipelines.ingest.limits import Limits, clock_held
 from pipelines.ingest.readers.opening import open_document
 from schemas.intake import ReadFile
 
 
-def length(data: bytes, name: str) -> ReadFile:
+def length(data: bytes, name: str, limits: Limits) -> ReadFile:
     """A work that works: says how long the file is and which process read it."""
     return ReadFile(file=name, sha256=sha256(data).hexdigest(), format=str(len(data)), body_name=str(os.getpid()))
 
 
-def ordeal(data: bytes, name: str) -> ReadFile:
+def ordeal(data: bytes, name: str, limits: Limits) -> ReadFile:
     """Does what the file's text asks for."""
     match data.decode("utf-8", "replace"):
         case "spin":
             while True:
                 pass
         case "hang":
+            time.sleep(600)
+        case "convert, then hang":
+            with clock_held(5):
+                time.sleep(1.5)
             time.sleep(600)
         case "swell":
             hoard = bytearray()
@@ -47,12 +52,12 @@ def ordeal(data: bytes, name: str) -> ReadFile:
             if not started:
                 time.sleep(600)
             return ReadFile(file=name, sha256="", format="unknown", body_name=str(started))
-    return length(data, name)
+    return length(data, name, limits)
 
 
-def open_only(data: bytes, name: str) -> ReadFile:
+def open_only(data: bytes, name: str, limits: Limits) -> ReadFile:
     """Opens the file as a Document; the format says that it went well, text and marks go where a test can see them."""
-    document = open_document(data, name)
+    document = open_document(data, name, limits)
     return ReadFile(
         file=name,
         sha256=sha256(data).hexdigest(),

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,7 @@ import msgspec
 
 from pipelines.ingest.declined import Declined, decline
 from pipelines.ingest.document import Document, Format
-from pipelines.ingest.limits import DEFAULT_LIMITS, MAX_PART, MIB, more_time
+from pipelines.ingest.limits import DEFAULT_LIMITS, MAX_PART, MIB, Limits, clock_held
 from pipelines.ingest.readers.ole import MAGIC as OLE
 
 _PROGRAMS = ("soffice", "libreoffice", "/Applications/LibreOffice.app/Contents/MacOS/soffice")
@@ -57,12 +58,12 @@ _NAMES = {
 _MEMORY = 4096 * MIB  # of address space: an office suite maps far more than it uses
 
 
-def read(data: bytes, name: str) -> Document:
+def read(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Document:
     """Read a doc, wps, rtf or odt. Raises Declined: LibreOffice missing, damaged, encrypted, too slow."""
     from pipelines.ingest.readers import word
 
     kind = _kind(data)
-    document = word.read(convert(data, name, "docx"), name)
+    document = word.read(convert(data, name, "docx", limits), name)
     formats: dict[str, Format] = {"rtf": "rtf", "odt": "odt", "wps": "wps"}
     return msgspec.structs.replace(document, format=formats.get(kind, "doc"))
 
@@ -86,20 +87,22 @@ def program() -> str | None:
     return next((found for found in map(shutil.which, _PROGRAMS) if found), None)
 
 
-def convert(data: bytes, name: str, target: Literal["docx", "xlsx"]) -> bytes:
-    """The file converted by LibreOffice. Raises Declined (no LibreOffice, damaged, too slow, too large)."""
+def convert(data: bytes, name: str, target: Literal["docx", "xlsx"], limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The file converted by LibreOffice, within ``limits.office_seconds``.
+
+    Raises Declined (no LibreOffice, damaged, too slow, too large).
+    """
     office = program()
     kind = _kind(data, target)
     if office is None:
         zh, en = _NAMES[kind]
         raise decline("needs_libreoffice", name, found=zh, found_en=en, save_as=target)
-    seconds = DEFAULT_LIMITS.office_seconds
-    more_time(seconds + 5)
-    try:
-        with tempfile.TemporaryDirectory(prefix="gongkai-", ignore_cleanup_errors=True) as folder:
-            return _convert(office, Path(folder), data, kind, target, name, seconds)
-    finally:
-        more_time(DEFAULT_LIMITS.wall_seconds)
+    seconds = limits.office_seconds
+    with (
+        clock_held(seconds + 5),
+        tempfile.TemporaryDirectory(prefix="gongkai-", ignore_cleanup_errors=True) as folder,
+    ):
+        return _convert(office, Path(folder), data, kind, target, name, seconds)
 
 
 def _convert(office: str, folder: Path, data: bytes, kind: str, target: str, name: str, seconds: int) -> bytes:
@@ -138,7 +141,7 @@ def _convert(office: str, folder: Path, data: bytes, kind: str, target: str, nam
         cwd=folder,
         env=environment,
         process_group=0,  # ended together with whatever it starts; still in our session, which the sandbox ends
-        preexec_fn=_office_limits,  # noqa: PLW1509  (the parsing process has a single thread)
+        preexec_fn=partial(_office_limits, seconds),  # noqa: PLW1509  (the parsing process has a single thread)
     )
     try:
         process.wait(seconds)
@@ -151,10 +154,10 @@ def _convert(office: str, folder: Path, data: bytes, kind: str, target: str, nam
     return _result(folder / "out" / f"delivered.{target}", name)
 
 
-def _office_limits() -> None:
+def _office_limits(seconds: int) -> None:
     for what, value in (
         (resource.RLIMIT_AS, _MEMORY),
-        (resource.RLIMIT_CPU, DEFAULT_LIMITS.office_seconds),
+        (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_NOFILE, 1024),
     ):
         _, hard = resource.getrlimit(what)

@@ -6,12 +6,14 @@ Belongs here: the table of readers and the answers to what a parsing library thr
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from pipelines.ingest.declined import Declined, decline
 from pipelines.ingest.decoding import garbled
 from pipelines.ingest.detect import recognise
 from pipelines.ingest.document import Document, Format, Grid, Paragraph
+from pipelines.ingest.limits import DEFAULT_LIMITS, Limits
 
 _PACKAGE = "pipelines.ingest.readers"
 # Modules, not functions: a reader and the library behind it are loaded when a file asks for it.
@@ -31,17 +33,20 @@ _READERS: dict[Format, str] = {
     "csv": "tidy",
     "json": "tidy",
 }
+_CONVERTING = frozenset({"legacy", "workbook"})  # may ask LibreOffice, so they are told the limits
 Reader = Callable[[bytes, str], Document]
 
 
-def reader_of(kind: Format) -> Reader:
-    """The reader of a format. Raises KeyError for ``zip`` (see archive.py) and ``unknown``."""
-    read: Reader = import_module(f"{_PACKAGE}.{_READERS[kind]}").read
-    return read
+def reader_of(kind: Format, limits: Limits = DEFAULT_LIMITS) -> Reader:
+    """The reader of a format, keeping to ``limits``. Raises KeyError for ``zip`` (see archive.py) and ``unknown``."""
+    module = _READERS[kind]
+    read: Callable[..., Document] = import_module(f"{_PACKAGE}.{module}").read
+    return partial(read, limits=limits) if module in _CONVERTING else read
 
 
-def open_document(data: bytes, name: str) -> Document:
-    """Read a file of any supported format. ``name`` serves messages only.
+def open_document(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Document:
+    """Read a file of any supported format. ``name`` serves messages only; of ``limits`` what a conversion may
+    take counts here, the rest holds for the whole process.
 
     Raises Declined with one finding for everything that is not read: empty, encrypted, scanned, foreign, damaged,
     hostile, garbled, too large, an archive of several files (kind ``several_files``; take them with archive.members).
@@ -51,7 +56,7 @@ def open_document(data: bytes, name: str) -> Document:
     if kind == "zip":
         raise decline("several_files", name)
     try:
-        document = reader_of(kind)(data, name)
+        document = reader_of(kind, limits)(data, name)
     except (Declined, MemoryError):
         raise
     except RecursionError as fault:

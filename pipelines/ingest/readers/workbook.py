@@ -18,7 +18,7 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 
 from pipelines.ingest.declined import Declined, decline
 from pipelines.ingest.document import Document, Grid
-from pipelines.ingest.limits import MAX_POSITIONS
+from pipelines.ingest.limits import DEFAULT_LIMITS, MAX_POSITIONS, Limits
 from pipelines.ingest.readers.container import Container, damaged
 from pipelines.ingest.readers.ole import MAGIC as OLE
 from pipelines.ingest.readers.sheet import SheetCell, marks_of, sheet_grid, value_cell
@@ -44,13 +44,13 @@ WHOLE = 1024 * 1024  # bytes of a sheet that may be looked at as a whole; a retu
 Notes = dict[tuple[int, int], SheetCell]
 
 
-def read(data: bytes, name: str) -> Document:
+def read(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Document:
     """Read a workbook. Raises Declined: encrypted, damaged, too large."""
     kind: Literal["xlsx", "xlsb", "xls"] = "xls"
     notes: dict[str, Notes] = {}
     if not data.startswith(OLE):
         if not data.startswith(b"PK"):  # a spreadsheet in the XML of 2003
-            return _converted(data, name)
+            return _converted(data, name, limits)
         container = Container(data, name)
         container.verify()
         kind = "xlsx" if "xl/workbook.xml" in container else "xlsb"
@@ -62,7 +62,7 @@ def read(data: bytes, name: str) -> Document:
         raise decline("encrypted_file", name) from fault
     except CalamineError as fault:
         if kind == "xls":  # WPS and old programs write files that only an office program understands
-            return _converted(data, name)
+            return _converted(data, name, limits)
         raise damaged(name, "工作簿内部结构有误", "its inner structure is broken") from fault
     except BaseException as fault:
         if type(fault).__name__ == "PanicException":  # calamine met what it took to be impossible
@@ -70,10 +70,10 @@ def read(data: bytes, name: str) -> Document:
         raise
 
 
-def _converted(data: bytes, name: str) -> Document:
+def _converted(data: bytes, name: str, limits: Limits) -> Document:
     from pipelines.ingest.readers.legacy import convert
 
-    document = read(convert(data, name, "xlsx"), name)
+    document = read(convert(data, name, "xlsx", limits), name)
     return Document(format="xls", items=document.items, marks=document.marks)
 
 
