@@ -8,6 +8,7 @@ YEAR   ?= 2023
 VENV   := .venv
 BIN    := $(VENV)/bin
 CKAN   := .venv-ckan
+PEERS  := .venv-peers
 # Where PostgreSQL is installed, `make test` also pushes to a real CKAN; elsewhere those tests skip, and say so.
 POSTGRES := $(wildcard /usr/lib/postgresql/*/bin/postgres /opt/homebrew/opt/postgresql*/bin/postgres)
 # `make test ARGS="tests/schemas -x"` narrows a test run; an empty ARGS means the whole suite.
@@ -24,7 +25,7 @@ LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run ui setup-dev setup-ckan test check format soak mutation system lock clean
+.PHONY: help run ui setup-dev setup-ckan setup-peers test check format soak mutation benchmarks system lock clean
 
 help: ## list what can be done
 	@echo "Gongkai (公开): make TARGET"
@@ -42,6 +43,8 @@ setup-dev: $(VENV)/.stamp-dev ## install what development and the tests need
 
 setup-ckan: $(CKAN)/.stamp ## install the CKAN that the tests push to, in an environment of its own
 
+setup-peers: $(PEERS)/.stamp ## install what the benchmarks compare with, in an environment of its own
+
 test: setup-dev $(if $(POSTGRES),setup-ckan) ## every check, then every test, then a sample of mutants
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 --dist loadfile $(ARGS)
@@ -52,6 +55,9 @@ soak: setup-dev ## the long tests that `make test` leaves out
 
 mutation: setup-dev ## every mutant of rules, matcher and localiser (takes long)
 	$(BIN)/python -m tests.mutation --all $(ARGS)
+
+benchmarks: setup-dev setup-peers ## measure everything beside its floor and peers, write benchmarks/RESULTS.md (15 min)
+	$(BIN)/python -m benchmarks --write $(ARGS)
 
 check: setup-dev ## style, types, import contracts, dependencies, spelling
 	$(BIN)/ruff check
@@ -73,10 +79,12 @@ lock: setup-lock ## derive locks/ from pyproject.toml
 	$(COMPILE) --extra deploy --constraints locks/run.txt -o locks/deploy.txt pyproject.toml locks/build.in
 	$(COMPILE) --extra dev --constraints locks/deploy.txt -o locks/dev.txt pyproject.toml locks/build.in
 	$(COMPILE) -o locks/ckan.txt locks/ckan.in
+	$(COMPILE) --constraints locks/run.txt -o locks/peers.txt locks/peers.in
 
 clean: ## remove what make and the tools made (never data/ or out/)
-	rm -rf $(VENV) $(CKAN) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
-	find schemas pipelines assets tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(CKAN) $(PEERS) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .import_linter_cache .coverage htmlcov
+	find schemas pipelines assets tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf __pycache__
 
 # The stamps make a second call quick; a changed lock, project file or interpreter installs again.
@@ -101,6 +109,11 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-venv locks/dev.txt pyproject.toml
 $(CKAN)/.stamp: $(VENV)/.stamp-venv locks/ckan.txt
 	$(PYTHON) -m venv --clear $(CKAN)
 	$(CKAN)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r locks/ckan.txt
+	@touch $@
+
+$(PEERS)/.stamp: $(VENV)/.stamp-venv locks/peers.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r locks/peers.txt
 	@touch $@
 
 # (--no-strip-extras above: pip accepts a hashed lock only if an extra it meets is pinned with that extra.)

@@ -100,6 +100,7 @@ def lock(name: str) -> str:
         ("dev", {"setuptools", "wheel", "dagster"}),
         ("deploy", {"setuptools", "wheel", "dagster", "dagster-postgres", "dagster-dask", "s3fs"}),
         ("ckan", {"ckan", "flask", "sqlalchemy"}),  # the portal that tests/ckan pushes to
+        ("peers", {"dataframely", "pandas", "python-docx"}),  # what benchmarks/ compares with
     ],
 )
 def test_every_locked_requirement_is_pinned_and_hashed(name: str, needed: set[str]) -> None:
@@ -112,6 +113,12 @@ def test_the_development_lock_is_a_superset_of_the_run_lock() -> None:
     run, dev = read_lock(lock("run"))[0], read_lock(lock("dev"))[0]
     deploy = read_lock(lock("deploy"))[0]
     assert run.items() < deploy.items() < dev.items(), "the image has the versions that the tests run with"
+
+
+def test_peers_share_the_versions_of_what_the_project_uses_too() -> None:
+    run, peers = read_lock(lock("run"))[0], read_lock(lock("peers"))[0]
+    assert {name: version for name, version in peers.items() if run.get(name, version) != version} == {}
+    assert {"polars", "pandera"} <= run.keys() & peers.keys()
 
 
 @pytest.mark.parametrize(
