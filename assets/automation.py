@@ -7,6 +7,9 @@ under way there, then everything that the checking job leaves out is requested a
 are evaluated in that same run, before the release, so that they guard it once more. While the gate is red nothing is
 requested, nor for years that the region does not release (``release_from`` in region.toml).
 
+A withdrawal (withdrawal.py) takes its report, records and portal along by itself; the roll-up of its year and the push
+to the portal follow it, whatever the gate says: they only take up what still counts.
+
 Dagster's own ``all_deps_blocking_checks_passed`` is not used: it looks at the last evaluation of a check whatever its
 partition, so that one county's green gate would open another county's.
 """
@@ -21,10 +24,13 @@ import dagster as dg
 
 from assets.partitions import REGION_YEARS
 from assets.views import BY_ITSELF
+from assets.withdrawal import KEY as WITHDRAWAL
+from assets.withdrawal import SENSOR
 from pipelines.settings import load_settings
 
 VERDICTS = dg.AssetKey("verdicts")
 RELEASE = dg.AssetKey("release")
+PUSH = dg.AssetKey("portal_push")
 CHECKED = ("receipts", "board")  # with all they need: what the inbox sensor's job makes
 
 
@@ -92,22 +98,37 @@ def _following(key: dg.AssetKey, inputs: Sequence[dg.AssetKey], after_release: b
     ).with_label(f"publish_{key.to_user_string()}")
 
 
-def _of_many_regions() -> dg.AutomationCondition[Any]:
-    """For what is made of the releases of many regions: again after any of them is new, together, in one run."""
+def _withdrawn() -> dg.AutomationCondition[Any]:
     condition = dg.AutomationCondition
-    handled = condition.newly_requested() | condition.newly_updated()
-    return _new(RELEASE).since(handled) & ~condition.in_progress()
+    return condition.asset_matches(WITHDRAWAL, condition.newly_updated()).with_label("new_withdrawal")
+
+
+def _again(started: dg.AutomationCondition[Any]) -> dg.AutomationCondition[Any]:
+    """After ``started``, and once more if that comes while it runs: only a request clears what waits, not the end of a
+    run that may have begun before.
+    """
+    condition = dg.AutomationCondition
+    return started.since(condition.newly_requested()) & ~condition.in_progress()
+
+
+def _of_many_regions() -> dg.AutomationCondition[Any]:
+    """For what is made of the releases of many regions: again after any of them is new or withdrawn, in one run."""
+    return _again(_new(RELEASE) | _withdrawn())
 
 
 def publishing(assets: Sequence[dg.AssetsDefinition]) -> set[dg.AssetKey]:
     """The assets of ``assets`` that the checking job leaves out."""
-    every = dg.AssetSelection.all().resolve(assets)
-    checked = dg.AssetSelection.assets(*CHECKED).upstream().required_multi_asset_neighbors().resolve(assets)
+    made = [each for each in assets if each.is_executable]
+    every = dg.AssetSelection.all().resolve(made)
+    checked = dg.AssetSelection.assets(*CHECKED).upstream().required_multi_asset_neighbors().resolve(made)
     return set(every) - set(checked)
 
 
 def automated(assets: Sequence[object], without: Sequence[str] = ()) -> list[dg.AssetsDefinition]:
-    """The assets with their conditions; ``without``: names of assets that this deployment does not use."""
+    """The assets with their conditions; ``without``: names of assets that this deployment does not use.
+
+    The record of withdrawals (withdrawal.py) must be among them.
+    """
     given = [each for each in assets if isinstance(each, dg.AssetsDefinition)]
     following = publishing(given)
     specs = {spec.key: spec for definition in given for spec in definition.specs}
@@ -122,8 +143,10 @@ def automated(assets: Sequence[object], without: Sequence[str] = ()) -> list[dg.
             return spec
         if spec.partitions_def != REGION_YEARS:
             return spec.replace_attributes(automation_condition=_of_many_regions())
-        late = spec.key in after and spec.key != RELEASE
-        return spec.replace_attributes(automation_condition=_following(spec.key, inputs, late))
+        follows = _following(spec.key, inputs, spec.key in after and spec.key != RELEASE)
+        if spec.key == PUSH:
+            follows = follows | _again(_withdrawn())
+        return spec.replace_attributes(automation_condition=follows)
 
     return list(dg.map_asset_specs(with_condition, given))
 
@@ -134,7 +157,7 @@ def publication_sensor() -> dg.AutomationConditionSensorDefinition:
         # Conditions of our own need it; it is beta in this version of Dagster, and the tests hold what it does.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return dg.AutomationConditionSensorDefinition(
-            "publication",
+            SENSOR,
             target=dg.AssetSelection.all(),
             use_user_code_server=True,
             default_status=dg.DefaultSensorStatus.RUNNING,

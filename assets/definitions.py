@@ -17,7 +17,7 @@ from assets.notify import gate_stopped, run_failed
 from assets.resources import Workspace
 from assets.schedules import deadline_job, deadline_schedule
 from assets.sensors import make_sensors
-from assets.withdrawal import withdraw_published
+from assets.withdrawal import withdraw_published, withdrawal
 from pipelines.settings import load_settings
 from pipelines.storage import tables_path
 
@@ -51,9 +51,12 @@ roll_up = dg.define_asset_job(
 defs = dg.Definitions(
     assets=automated(
         owned(
-            dg.load_assets_from_modules(
-                [intake, validation, aggregation, feedback, publication, dissemination, portal_push, rollup]
-            )
+            [
+                *dg.load_assets_from_modules(
+                    [intake, validation, aggregation, feedback, publication, dissemination, portal_push, rollup]
+                ),
+                withdrawal,
+            ]
         ),
         without=() if settings.ckan_url else ("portal_push",),
     ),

@@ -1,18 +1,35 @@
 from __future__ import annotations
 
 import shutil
+import time
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
+from dagster._daemon.types import DaemonHeartbeat
 
-from assets import rollup
+from assets import portal_push, rollup
 from assets.automation import automated, publication_sensor, publishing
 from assets.definitions import defs as deployed
 from assets.groups import ROLLUP
 from assets.io_managers import PackageIOManager, ParquetIOManager, ReadingsIOManager
 from assets.partitions import partition_key
 from assets.resources import Workspace
+from assets.withdrawal import (
+    DAEMON,
+    SENSOR,
+    follows_by_itself,
+    record_withdrawal,
+    withdraw_published,
+    withdrawal,
+    withdrawal_event,
+)
+from pipelines.publish.history import read_history
+from pipelines.publish.withdrawal import Withdrawal
 from pipelines.sample.defects import DEFECTS
+from pipelines.settings import load_settings
 from pipelines.storage import tables_path
 from tests.assets.conftest import ASSETS, GOOD, YEAR, County, good
 from tests.facts import REGION
@@ -20,7 +37,8 @@ from tests.facts import REGION
 BODY = "511725-D05"
 KEY = partition_key(REGION, YEAR)
 CHECKS = dg.AssetSelection.assets("receipts", "board").upstream().required_multi_asset_neighbors()
-AUTOMATED = automated([*ASSETS, *dg.load_assets_from_modules([rollup])])
+AUTOMATED = automated([*ASSETS, *dg.load_assets_from_modules([portal_push, rollup]), withdrawal])
+ROLLED_UP = {name: {str(YEAR)} for name in ("rollup", "rollup_package", "rollup_portal")}
 OF_A_REGION = {
     "cells",
     "body_cells",
@@ -31,6 +49,7 @@ OF_A_REGION = {
     "official_report",
     "catalogue",
     "portal",
+    "portal_push",
 }
 
 
@@ -88,7 +107,7 @@ def automatic(county):
 
 def test_everything_that_the_checking_job_leaves_out_follows_the_gate():
     keys = {key.to_user_string() for key in publishing(AUTOMATED)}
-    assert keys == OF_A_REGION | {"rollup", "rollup_package", "rollup_portal"}
+    assert keys == OF_A_REGION | ROLLED_UP.keys()
     conditions = {
         spec.key.to_user_string(): spec.automation_condition for definition in AUTOMATED for spec in definition.specs
     }
@@ -98,11 +117,11 @@ def test_everything_that_the_checking_job_leaves_out_follows_the_gate():
 def test_an_asset_that_a_deployment_does_not_use_is_left_alone():
     names = {
         spec.key.to_user_string()
-        for definition in automated(ASSETS, without=("portal",))
+        for definition in automated([*ASSETS, withdrawal], without=("portal",))
         for spec in definition.specs
         if spec.automation_condition is not None
     }
-    assert names == OF_A_REGION - {"portal"}
+    assert names == OF_A_REGION - {"portal", "portal_push"}
 
 
 def test_a_green_gate_requests_everything_once_and_a_red_one_nothing(automatic):
@@ -112,7 +131,7 @@ def test_a_green_gate_requests_everything_once_and_a_red_one_nothing(automatic):
     assert automatic.tick() == {}
     assert automatic.publish(wanted).success
     (first,) = automatic.county.releases()
-    assert automatic.tick() == {name: {str(YEAR)} for name in ("rollup", "rollup_package", "rollup_portal")}
+    assert automatic.tick() == ROLLED_UP
     assert automatic.tick() == {}
 
     automatic.check("broken_sum")
@@ -145,7 +164,7 @@ def test_a_check_that_failed_on_its_way_publishes_nothing_of_the_verdict_before(
 def test_a_run_that_publishes_itself_is_not_followed_by_another(automatic):
     everything = dg.AssetSelection.all() - dg.AssetSelection.groups(ROLLUP)
     assert automatic.run(everything).success
-    assert set(automatic.tick()) <= {"rollup", "rollup_package", "rollup_portal"}
+    assert set(automatic.tick()) <= ROLLED_UP.keys()
     assert automatic.tick() == {}
 
 
@@ -197,6 +216,69 @@ def test_the_sensor_asks_for_one_run_of_all_together(automatic):
     assert {key.to_user_string() for key in request.asset_selection} == OF_A_REGION
     cursor, requests = tick(cursor)
     assert requests == []
+
+
+def taken_back(automatic: Automatic) -> dg.ExecuteInProcessResult:
+    """Withdraw the release that counts by the operator's job."""
+    current = read_history(automatic.county.out, REGION, YEAR).current
+    why = {"reason": "总数有误", "approved_by": "县政府办公室（示例）"}
+    config = {"region": REGION, "year": YEAR, "release": current, **why}
+    return withdraw_published.execute_in_process(
+        run_config={
+            "ops": {"withdraw": {"config": config}},
+            "loggers": {"console": {"config": {"log_level": "ERROR"}}},
+        },
+        instance=automatic.instance,
+        resources={"workspace": automatic.resources["workspace"]},
+    )
+
+
+def test_a_withdrawal_is_followed_by_the_roll_up_and_the_push_whatever_the_gate_says(automatic):
+    automatic.check()
+    assert automatic.publish(automatic.tick()).success
+    assert automatic.tick() == ROLLED_UP
+    automatic.check("broken_sum")
+    assert automatic.tick() == {}
+    assert taken_back(automatic).success
+    assert automatic.tick() == ROLLED_UP | {"portal_push": {KEY}}
+    assert automatic.tick() == {}
+    (record,) = automatic.instance.fetch_materializations(withdrawal.key, limit=5).records
+    assert record.partition_key == KEY
+    assert record.asset_materialization.metadata["原因 / reason"].value == "总数有误"
+
+
+def test_a_release_that_comes_while_the_roll_up_runs_is_not_forgotten(automatic):
+    automatic.check()
+    assert automatic.publish(automatic.tick()).success
+    assert automatic.tick() == ROLLED_UP
+    automatic.check()
+    assert automatic.publish(automatic.tick()).success  # after the running roll-up has looked
+    for name in ROLLED_UP:
+        automatic.instance.report_runless_asset_event(dg.AssetMaterialization(name, partition=str(YEAR)))
+    assert {name: years for name, years in automatic.tick().items() if name in ROLLED_UP} == ROLLED_UP
+    assert not ROLLED_UP.keys() & automatic.tick().keys()
+
+
+def test_a_withdrawal_outside_a_run_is_recorded_and_what_follows_is_said_truly(tmp_path, monkeypatch):
+    """Heartbeat and switch are records of Dagster, written here as its daemon and its UI write them."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    event = withdrawal_event(REGION, YEAR, "0" * 16, Withdrawal(current="", already=False), "总数有误", "负责人")
+    assert not record_withdrawal(load_settings(), event)
+    with dg.DagsterInstance.get() as instance:
+        (record,) = instance.fetch_materializations(withdrawal.key, limit=5).records
+        assert record.partition_key == KEY
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), DAEMON, "daemon", []))
+        assert record_withdrawal(load_settings(), event)
+        repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("gongkai"), "__repository__")
+        switch = InstigatorState(
+            RemoteInstigatorOrigin(repository, SENSOR), InstigatorType.SENSOR, InstigatorStatus.STOPPED
+        )
+        instance.add_instigator_state(switch)
+        assert not follows_by_itself(instance)
+        instance.update_instigator_state(switch.with_status(InstigatorStatus.RUNNING))
+        assert follows_by_itself(instance)
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 600, DAEMON, "daemon", []))
+        assert not follows_by_itself(instance)
 
 
 def test_a_backfill_of_regions_and_years_makes_one_run_of_each():

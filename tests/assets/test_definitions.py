@@ -32,7 +32,7 @@ ASSETS = {
         "counted_findings",
     },
     "3_aggregation": {"body_cells", "county_totals", "indicators", "reconciliation", "reconciliation_findings"},
-    "5_publication": {"findings", "verdicts", "publication_gate", "package", "release"},
+    "5_publication": {"findings", "verdicts", "publication_gate", "package", "release", "withdrawal"},
     "4_feedback": {"receipts", "board"},
     "6_dissemination": {"official_report", "catalogue", "portal", "portal_push"},
     "7_rollup": {"rollup_package", "rollup", "rollup_portal"},
