@@ -1,43 +1,30 @@
 """Reading returns: computing time a file beside the bare reader alone, files a second in the guarded processes, peers.
 
-    python -m benchmarks.ingest [--quick]
-
 The files are the sample county's returns of 2023 (synthetic), each body's in every format; the PDFs are some of the
-documents saved by LibreOffice and are left out where it is absent. All ways read the same files; ours and the bare
-reader in one process, in turn, round after round, the peers in processes of their own; the figures are medians of the
-rounds. Computing time, not wall time, so that a busy machine does not count; the guarded processes alone are measured
-by the clock.
+documents saved by LibreOffice and are left out where it is absent. All ways read the same files, in turn, round after
+round: ours and the bare reader in one process, as a reading process of ours has only them loaded, each peer in one of
+its own (`make setup-peers`). Computing time, not wall time; the guarded processes alone are measured by the clock.
+
+    python -m benchmarks.ingest [--quick] [--json FILE]
 """
 
 from __future__ import annotations
 
-import argparse
-import csv
-import importlib.util
-import io
-import os
-import platform
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
-from multiprocessing import get_context
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-import docx
-import lxml.html
-import pdfplumber
-import pypdfium2
-from lxml import etree
-from python_calamine import CalamineWorkbook
-
-from pipelines.ingest.decoding import decode
-from pipelines.ingest.read import read_bytes
+from benchmarks.ingest_peers import PEERS
+from benchmarks.ingest_ways import BARE
+from benchmarks.machine import NO_PEERS, ROOT, libraries, peers
+from benchmarks.rounds import Worker
+from benchmarks.section import Cell, Figures, Section, main, table
 from pipelines.ingest.sandbox import read_many
 from pipelines.regions import load_region
 from pipelines.sample.county import REGIONS, make_county, make_indicators
@@ -45,9 +32,7 @@ from pipelines.sample.inbox import ENCODINGS, return_file
 from schemas.form import edition_for, load_form
 
 REGION, YEAR = "511725", 2023
-LIBRARIES = ("python-calamine", "lxml", "pdfplumber", "pypdfium2", "pandas", "python-docx")
-Way = Callable[[bytes], object]
-WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+WORKERS = 2
 
 
 def files(count: int, pages: int) -> dict[str, list[bytes]]:
@@ -85,160 +70,90 @@ def as_pdf(documents: Sequence[bytes]) -> list[bytes]:
         return [path.with_suffix(".pdf").read_bytes() for path in paths]
 
 
-# ---------------------------------------------------------------- bare readers: all text of all tables, no sense made
-def bare_xlsx(data: bytes) -> object:
-    book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-    return [book.get_sheet_by_name(name).to_python() for name in book.sheet_names]
-
-
-def bare_docx(data: bytes) -> object:
-    with zipfile.ZipFile(io.BytesIO(data)) as file:
-        root = etree.fromstring(file.read("word/document.xml"))
-    return [["".join(cell.itertext(f"{WORD}t")) for cell in row.iter(f"{WORD}tc")] for row in root.iter(f"{WORD}tr")]
-
-
-def bare_html(data: bytes) -> object:
-    root = lxml.html.fromstring(decode(data, "page").encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
-    return [[cell.text_content() for cell in row.iter("td", "th")] for row in root.iter("tr")]
-
-
-def bare_csv(data: bytes) -> object:
-    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
-
-
-def bare_pdf(data: bytes) -> object:
-    with pdfplumber.open(io.BytesIO(data)) as file:
-        return [(page.extract_text(), page.extract_tables()) for page in file.pages]
-
-
-def text_pdf(data: bytes) -> object:
-    file = pypdfium2.PdfDocument(data)
-    return [page.get_textpage().get_text_bounded() for page in file]
-
-
-# ---------------------------------------------------------------- peers
-def python_docx(data: bytes) -> object:
-    document = docx.Document(io.BytesIO(data))
-    return [[cell.text for cell in row.cells] for table in document.tables for row in table.rows]
-
-
-def peers() -> dict[tuple[str, str], Way]:
-    """By format and name; those of pandas only where it is installed."""
-    found: dict[tuple[str, str], Way] = {
-        ("pdf", "pypdfium2, text alone"): text_pdf,
-        ("docx", "python-docx, tables"): python_docx,
-    }
-    if importlib.util.find_spec("pandas"):
-        import pandas as pd
-
-        found["html", "pandas.read_html"] = lambda data: pd.read_html(io.BytesIO(data))
-        engines = [("calamine", "python_calamine"), ("openpyxl", "openpyxl")]
-        for engine, module in engines:
-            if importlib.util.find_spec(module):
-                found["xlsx", f"pandas.read_excel, {engine}"] = lambda data, engine=engine: pd.read_excel(
-                    io.BytesIO(data), sheet_name=None, header=None, engine=engine
-                )
-    return found
-
-
-BARE: dict[str, tuple[str, Way]] = {
-    "xlsx": ("calamine", bare_xlsx),
-    "docx": ("zipfile and lxml", bare_docx),
-    "html": ("lxml.html", bare_html),
-    "csv": ("csv", bare_csv),
-    "pdf": ("pdfplumber, text and tables", bare_pdf),
-}
-
-
-def ours(data: bytes) -> object:
-    return read_bytes(data, "return")
-
-
-def ways_of(kind: str) -> dict[str, Way]:
-    """Every way of reading a format by its name in the table."""
-    title, bare = BARE[kind]
-    found: dict[str, Way] = {f"bare: {title}": bare, "gongkai: cells, claims, findings": ours}
-    return found | {f"peer: {name}": way for (form, name), way in peers().items() if form == kind}
-
-
-def measured(kind: str, data: list[bytes], rounds: int) -> dict[str, float]:
-    """``measure`` of all ways: the bare reader and ours in one new process, each peer in one of its own.
-
-    A peer's libraries take up a process and slow down whoever shares it, which no reading process of ours does.
-    """
-    names = list(ways_of(kind))
-    taken: dict[str, float] = {}
-    for group in (names[:2], *([name] for name in names[2:])):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            taken |= pool.submit(_measure_group, kind, group, data, rounds).result()
+def measured(kind: str, data: Sequence[bytes], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of computing a file by way, round by round; the first round warms and is not counted."""
+    taken: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for number, one in enumerate(data):
+            (folder / f"{number:03}").write_bytes(one)
+        started = [Worker(Path(sys.executable), "benchmarks.ingest_ways", kind, folder=folder, root=ROOT)]
+        if (python := peers()) is not None:
+            started += [
+                Worker(python, "benchmarks.ingest_peers", kind, name, folder=folder, root=ROOT) for name in PEERS[kind]
+            ]
+        for worker in started:
+            stack.enter_context(worker)
+        for number in range(rounds + 1):
+            for worker in started:
+                for name, ms in worker.round().items():
+                    taken.setdefault(name, []).extend([ms] if number else [])
     return taken
 
 
-def _measure_group(kind: str, names: list[str], data: list[bytes], rounds: int) -> dict[str, float]:
-    own = {f"bare: {BARE[kind][0]}": BARE[kind][1], "gongkai: cells, claims, findings": ours}
-    ways = own if set(names) <= set(own) else ways_of(kind)
-    return measure({name: ways[name] for name in names}, data, rounds)
-
-
-def measure(ways: dict[str, Way], data: list[bytes], rounds: int) -> dict[str, float]:
-    """Milliseconds of computing a file, the median of interleaved rounds; the first round warms and is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name, way in ways.items():
-            begin = time.process_time()
-            for one in data:
-                way(one)
-            if number:
-                taken[name].append(1000 * (time.process_time() - begin) / len(data))
-    return {name: statistics.median(values) for name, values in taken.items()}
-
-
-def guarded(data: list[bytes], rounds: int) -> float:
+def guarded(data: Sequence[bytes], rounds: int) -> float:
     """Files a second by the clock in two guarded processes, each started for the round."""
     speeds = []
     for number in range(rounds):
         begin = time.perf_counter()
-        reads = read_many([(f"{number}-{n}", one) for n, one in enumerate(data)], workers=2)
+        reads = read_many([(f"{number}-{n}", one) for n, one in enumerate(data)], workers=WORKERS)
         speeds.append(len(data) / (time.perf_counter() - begin))
         if not all(read.readable for read in reads):
             raise SystemExit("a return of the sample was not read")
     return statistics.median(speeds)
 
 
-def aim(kind: str, own: float, bare: float) -> str:
-    """The aim set for a format, and whether it is kept."""
-    if kind == "pdf":
-        return f"{own / bare:.2f} x bare, at most 1.5: {'kept' if own <= 1.5 * bare else 'missed'}"
-    if kind == "csv":
-        return f"{own - bare:+.1f} ms"
-    return f"{own - bare:+.1f} ms, at most 5: {'kept' if own - bare <= 5 else 'missed'}"
+def rows_of(figures: Figures, kind: str, taken: dict[str, list[float]], speed: float) -> list[tuple[Cell, ...]]:
+    """The rows of one format: bare, ours, peers, and ours by the clock."""
+    names = {"bare": f"bare: {BARE[kind][0]}", "gongkai": "gongkai: cells, claims, findings"}
+    names |= {name: f"peer: {peer[0]}" for name, peer in PEERS[kind].items()}
+    bare, rows = statistics.median(taken["bare"]), []
+    for name in taken:
+        ms, key = statistics.median(taken[name]), f"{kind}.{name}"
+        above = statistics.median(own - floor for own, floor in zip(taken[name], taken["bare"], strict=True))
+        rows.append((
+            kind,
+            names[name],
+            figures(f"{key}.ms", ms, "{:.1f}"),
+            figures(f"{key}.files_s", 1000 / ms, "{:,.0f}"),
+            figures(f"{key}.above_bare_ms", above, "{:+.1f}") if name != "bare" else "",
+            figures(f"{key}.x_bare", ms / bare, "{:.2f}") if name != "bare" else "",
+        ))  # fmt: skip
+    clock = figures(f"{kind}.guarded.files_s", speed, "{:,.0f}")
+    return [*rows, (kind, f"gongkai, {WORKERS} guarded processes with their start, by the clock", "", clock, "", "")]
 
 
-def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few files and rounds, some seconds")
-    quick = parser.parse_args().quick
-    count, pages, rounds = (8, 2, 3) if quick else (24, 4, 5)
+def measure(quick: bool) -> Section:
+    """The whole section."""
+    count, pages, rounds = (3, 1, 1) if quick else (24, 4, 7)
+    figures, rows, left = Figures(), [], []
     found = files(count, pages)
-    there = [
-        name for name in LIBRARIES if importlib.util.find_spec(name.replace("-", "_").replace("python_docx", "docx"))
-    ]
-    print(f"{platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {rounds} rounds")
-    print(", ".join(f"{name} {version(name)}" for name in there))
-    for name, present in (("pandas", importlib.util.find_spec("pandas")), ("LibreOffice", "pdf" in found)):
-        if not present:
-            print(f"{name} is not installed: its rows are left out")
-    print("\n| format | way | ms a file | files a second | beside the bare reader |")
-    print("| --- | --- | ---: | ---: | --- |")
+    if "pdf" not in found:
+        left.append("PDF, because LibreOffice is not installed")
+    if (python := peers()) is None:
+        left.append(NO_PEERS)
     for kind, data in found.items():
-        taken = measured(kind, data, max(2, rounds // 3) if kind == "pdf" else rounds)
-        floor = taken[f"bare: {BARE[kind][0]}"]
-        for name, ms in taken.items():
-            note = aim(kind, ms, floor) if name.startswith("gongkai") else ""
-            print(f"| {kind} | {name} | {ms:.1f} | {1000 / ms:.0f} | {note} |", flush=True)
-        print(f"| {kind} | gongkai, two guarded processes, by the clock | | {guarded(data, 3):.0f} | |", flush=True)
+        taken = measured(kind, data, min(rounds, 3) if kind == "pdf" else rounds)
+        rows += rows_of(figures, kind, taken, guarded(data, 1 if quick else 3))
+    needed = {need for kind in found for _, needs, _ in PEERS[kind].values() for need in needs}
+    return Section(
+        figures=figures.values,
+        tables=(
+            table(
+                f"Returns of {count} bodies in each format ({pages} of them as PDF), {rounds} rounds.",
+                ("format", "way", "ms a file", "files a second", "ms above bare", "x bare"),
+                rows,
+            ),
+        ),
+        notes=(
+            "Bare readers and peers only take the text out of the tables; `gongkai` also finds the cells of the form, "
+            "the claims in the text, who reports for which year, and what is wrong.",
+        ),
+        left_out=tuple(left),
+        libraries=(libraries(*sorted(needed), python=python) if python else {})
+        | libraries(*(name for kind in found if (name := BARE[kind][1]))),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__)

@@ -1,54 +1,58 @@
 """Naming the wrong cell: how often it is right and how long it takes, beside HiGHS alone on the same cases.
 
-    python -m benchmarks.localise [--quick]
-
 For each kind of error and each density of figures: how often there is one explanation and it is the truth, how often
 the truth has rank one (alone or tied), median milliseconds; and, on some of the same cases, how often the one set that
-HiGHS picks is the truth, and its milliseconds. Then all dirty returns of a large county's worth of submissions. All
+HiGHS picks is the truth, and its milliseconds. Then all wrong returns of a large county's worth of submissions. All
 returns and errors are synthetic, from the generator in localise_cases.py with fixed seeds: the shares say how well
 errors of these kinds are found, not how often people make them.
+
+    python -m benchmarks.localise [--quick] [--json FILE]
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
 
 from benchmarks.localise_cases import Broken, Generator
 from benchmarks.localise_peer import smallest_change
+from benchmarks.machine import libraries
+from benchmarks.section import Cell, Figures, Section, main, table
 from pipelines.validate.localise import Case, localise, localise_many
 from pipelines.validate.localise_system import system
 
 DENSITIES = ((0.25, "sparse"), (0.8, "dense"))
 SUBMISSIONS, DIRTY = 200_000, 0.05
+EDITION = "2021"
 
 
 def kinds(generator: Generator) -> Iterator[tuple[str, str, Callable[[], Broken]]]:
-    """Name, the aim that is set for it, and how to draw one."""
-    yield "1 cell of requests", "unique 100 %, <= 0.1 ms", lambda: generator.wrong_cells(1)
-    yield "a total left at 0", "", generator.zero_total
-    yield "2 cells of requests", "rank one >= 99 %", lambda: generator.wrong_cells(2)
-    yield "3 cells of requests", "rank one >= 99 %", lambda: generator.wrong_cells(3)
-    yield "neighbours swapped, column", "rank one >= 95 %", generator.swap_vertical
-    yield "neighbours swapped, row", "rank one >= 95 %", generator.swap_horizontal
-    yield "row shifted by one cell", "rank one >= 80 %", generator.shifted_row
-    yield "1 cell of disputes, text", "rank one >= 90 %", generator.dispute
-    yield "1 cell of disputes, no text", "", lambda: generator.dispute(claims=False)
-    yield "a part and its total", "", generator.leaf_and_total
+    """Key, name and how to draw one."""
+    yield "one_cell", "1 cell of requests", lambda: generator.wrong_cells(1)
+    yield "zero_total", "a total left at 0", generator.zero_total
+    yield "two_cells", "2 cells of requests", lambda: generator.wrong_cells(2)
+    yield "three_cells", "3 cells of requests", lambda: generator.wrong_cells(3)
+    yield "swapped_column", "neighbours swapped, one above the other", generator.swap_vertical
+    yield "swapped_row", "neighbours swapped, side by side", generator.swap_horizontal
+    yield "shifted_row", "row shifted by one cell", generator.shifted_row
+    yield "dispute_text", "1 cell of disputes, text", generator.dispute
+    yield "dispute_no_text", "1 cell of disputes, no text", lambda: generator.dispute(claims=False)
+    yield "part_and_total", "a part and its total", generator.leaf_and_total
 
 
-def measure(generator: Generator, make: Callable[[], Broken], count: int, peer: int) -> tuple[float, ...]:
-    """Shares (unique and true, true at rank one, alone there), ms; the peer's share and ms."""
+def accuracy(
+    figures: Figures, key: str, generator: Generator, make: Callable[[], Broken], count: int, peer: int
+) -> list[Cell]:
+    """Shares (unique and true, true at rank one, alone there), ms; the peer's share and ms on ``peer`` of the cases."""
     compiled = system(generator.form.edition)
     unique = first = alone = picked = 0
-    own, theirs = [], []
+    own, theirs, ratios = [], [], []
     for number in range(count):
         broken = make()
         begin = time.perf_counter()
         explanations = localise(compiled, broken.values, claims=broken.claims, most=5)
-        own.append(time.perf_counter() - begin)
+        own.append(1000 * (time.perf_counter() - begin))
         sets = [(e.rank, {change.cell: change.proposed for change in e.changes}) for e in explanations]
         best = [changes for rank, changes in sets if rank == 1]
         unique += len(sets) == 1 and sets[0][1] == broken.changes
@@ -57,53 +61,71 @@ def measure(generator: Generator, make: Callable[[], Broken], count: int, peer: 
         if number < peer:
             begin = time.perf_counter()
             picked += smallest_change(generator.rules, broken.values) == broken.changes
-            theirs.append(time.perf_counter() - begin)
-    return (
-        unique / count,
-        first / count,
-        alone / count,
-        1000 * statistics.median(own),
-        picked / peer,
-        1000 * statistics.median(theirs),
-    )
+            theirs.append(1000 * (time.perf_counter() - begin))
+            ratios.append(theirs[-1] / own[-1])
+    return [
+        figures(f"{key}.unique", unique / count, "{:.1%}"),
+        figures(f"{key}.rank_one", first / count, "{:.1%}"),
+        figures(f"{key}.alone", alone / count, "{:.1%}"),
+        figures(f"{key}.ms", statistics.median(own), "{:.3f}"),
+        figures(f"{key}.highs_true", picked / peer, "{:.1%}"),
+        figures(f"{key}.highs_ms", statistics.median(theirs), "{:.1f}"),
+        figures(f"{key}.highs_x_ours", statistics.median(ratios), "{:,.0f}"),
+    ]
 
 
-def accuracy(count: int, peer: int) -> None:
-    """Print the table of kinds."""
-    print(f"{count} cases each, {peer} of them also by HiGHS; figures made up, seeds fixed\n")
-    print(f"{'':35}{'unique':>8}{'rank one':>10}{'alone':>8}{'ms':>8} |{'HiGHS true':>11}{'ms':>7} | aim")
-    for density, word in DENSITIES:
-        generator = Generator(7, density)
-        for name, aim, make in kinds(generator):
-            u, f, a, ms, picked, theirs = measure(generator, make, count, peer)
-            print(
-                f"{word + ': ' + name:35}{u:8.1%}{f:10.1%}{a:8.1%}{ms:8.3f} |{picked:11.1%}{theirs:7.1f} | {aim}",
-                flush=True,
-            )
-
-
-def mass(count: int) -> None:
-    """Print the time for all dirty returns of many submissions."""
-    print(f"\nthe dirty {DIRTY:.0%} of {int(count / DIRTY):,} submissions (1 to 3 wrong cells), aim < 5 s")
+def mass(figures: Figures, count: int, rounds: int) -> list[list[Cell]]:
+    """Seconds for all wrong returns of many submissions, in one process and in two, in turn."""
+    rows: list[list[Cell]] = []
     for density, word in DENSITIES:
         generator = Generator(3, density)
         names = [cell.id for cell in generator.form.cells]
         cases = [Case(tuple(broken.values[name] for name in names)) for broken in generator.dirty(count)]
-        for processes in (1, 2):
-            begin = time.perf_counter()
-            answers = localise_many("2021", cases, processes=processes)
-            seconds = time.perf_counter() - begin
-            single = sum(len(answer) == 1 for answer in answers) / count
-            print(f"{word}, {processes} process(es): {seconds:.2f} s, one explanation for {single:.1%}", flush=True)
+        taken: dict[int, list[float]] = {1: [], 2: []}
+        single = 0.0
+        for _ in range(rounds):
+            for processes, seconds in taken.items():
+                begin = time.perf_counter()
+                answers = localise_many(EDITION, cases, processes=processes)
+                seconds.append(time.perf_counter() - begin)
+                single = sum(len(answer) == 1 for answer in answers) / count
+        for processes, seconds in taken.items():
+            key = f"mass.{word}.processes_{processes}"
+            rows.append([
+                word,
+                str(processes),
+                figures(f"{key}.seconds", statistics.median(seconds), "{:.2f}"),
+                figures(f"{key}.returns_s", count / statistics.median(seconds), "{:,.0f}"),
+                figures(f"{key}.single", single, "{:.1%}"),
+            ])  # fmt: skip
+    return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a small seeded count, some seconds")
-    quick = parser.parse_args().quick
-    accuracy(*((100, 5) if quick else (1000, 50)))
-    mass(int(SUBMISSIONS * DIRTY) // (20 if quick else 1))
+def measure(quick: bool) -> Section:
+    """The whole section."""
+    count, peer, wrong, rounds = (40, 3, 300, 1) if quick else (1000, 20, int(SUBMISSIONS * DIRTY), 3)
+    figures, rows = Figures(), []
+    for density, word in DENSITIES:
+        generator = Generator(7, density)
+        for key, name, make in kinds(generator):
+            rows.append([word, name, *accuracy(figures, f"{word}.{key}", generator, make, count, peer)])
+    heads = ("figures", "error", "unique", "rank one", "alone", "ms", "HiGHS true", "HiGHS ms", "HiGHS x ours")
+    many = f"The {wrong:,} wrong returns of {int(wrong / DIRTY):,} submissions (1 to 3 wrong cells), {rounds} rounds."
+    return Section(
+        figures=figures.values,
+        tables=(
+            table(f"{count:,} cases of each kind, {peer} of them also by HiGHS, in turn.", heads, rows),
+            table(many, ("figures", "processes", "seconds", "returns a second", "one explanation"),
+                  mass(figures, wrong, rounds)),
+        ),
+        notes=(
+            "Unique: one explanation, the truth. Rank one: the truth among the best; alone: nothing beside it there. "
+            "Sparse: a quarter of the parts above 0, dense: four fifths. HiGHS solves the textbook program of the "
+            "smallest change and gives one answer.",
+        ),
+        libraries=libraries("highspy", "numpy"),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__)

@@ -4,26 +4,33 @@ The floor beside it is writing the same bytes to disk, forced, without making th
 medians of several rounds, each into a fresh folder, in one process after one warm-up; the first build of a process is
 given apart, because it imports what it needs.
 
-    python -m benchmarks.publish [--bodies 66] [--rounds 5]
+    python -m benchmarks.publish [--quick] [--json FILE]
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import json
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.machine import libraries
+from benchmarks.section import Figures, Section, main, median_ratio, table
 from pipelines.publish.portal import build_site
 from pipelines.storage import sync_folder, write_synced
 from tests.portal.published import publish_county
 from tests.publish.county import CODE, YEAR
+
+BODIES, YEARS = 66, 2
+WAYS = {
+    "first": "first build of a process",
+    "fresh": "whole site anew",
+    "floor": "floor: write the same bytes",
+    "same": "nothing changed",
+    "one": "one year of two changed",
+}
 
 Seconds = tuple[float, float]
 
@@ -33,12 +40,6 @@ def timed(work: Callable[[], object]) -> Seconds:
     start, busy = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - start, time.process_time() - busy
-
-
-def medians(measured: list[Seconds]) -> dict[str, float]:
-    """The medians of both."""
-    clock, processor = zip(*measured, strict=True)
-    return {"clock": round(statistics.median(clock), 4), "processor": round(statistics.median(processor), 4)}
 
 
 def floor(site: Path, target: Path) -> None:
@@ -65,59 +66,66 @@ def sizes(site: Path) -> dict[str, dict[str, int]]:
     return found
 
 
-def measure(bodies: int, rounds: int) -> dict[str, object]:
-    """All figures of the benchmark."""
+def rounds_of(folder: Path, bodies: int, rounds: int) -> tuple[dict[str, list[Seconds]], Path]:
+    """Seconds of each way round by round, and a whole site."""
+    out, whole = folder / "out", folder / "first"
+    for year in range(YEAR - YEARS + 1, YEAR + 1):
+        publish_county(out, count=bodies, year=year)
+    taken: dict[str, list[Seconds]] = {name: [] for name in WAYS}
+    taken["first"].append(timed(lambda: build_site(out, whole)))
+    for number in range(rounds):
+        site = folder / f"site-{number}"
+        taken["fresh"].append(timed(lambda site=site: build_site(out, site)))
+        taken["floor"].append(timed(lambda site=site, number=number: floor(site, folder / f"floor-{number}")))
+        taken["same"].append(timed(lambda site=site: build_site(out, site)))
+    for number in range(rounds):  # last, as what is published changes
+        publish_county(out, count=bodies, seed=number + 2)
+        taken["one"].append(timed(lambda: build_site(out, folder / "site-0")))
+    return taken, whole
+
+
+def measure(quick: bool) -> Section:
+    """The whole section."""
+    bodies, rounds = (5, 1) if quick else (BODIES, 5)
+    figures, rows = Figures(), []
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out"
-        publish_county(out, count=bodies)
-        publish_county(out, count=bodies, year=YEAR - 1)
-        first = timed(lambda: build_site(out, Path(folder) / "first"))
-        fresh, floors, same, one = [], [], [], []
-        for number in range(rounds):
-            site = Path(folder) / f"site-{number}"
-            fresh.append(timed(lambda site=site: build_site(out, site)))
-            floors.append(timed(lambda site=site, number=number: floor(site, Path(folder) / f"floor-{number}")))
-            same.append(timed(lambda site=site: build_site(out, site)))
-        site = Path(folder) / "site-0"
-        for number in range(rounds):
-            publish_county(out, count=bodies, seed=number + 2)
-            one.append(timed(lambda: build_site(out, site)))
-        whole = Path(folder) / "first"
-        pages = whole / CODE / str(YEAR)
-        return {
-            "bodies": bodies,
-            "years": 2,
-            "rounds": rounds,
-            "seconds": {
-                "first build of a process": medians([first]),
-                "whole site anew": medians(fresh),
-                "floor: write the same bytes": medians(floors),
-                "nothing changed": medians(same),
-                "one year of two changed": medians(one),
-            },
-            "site": sizes(whole),
-            "page weight": {
-                path.name: {"bytes": len(data), "gzip": len(gzip.compress(data, 6, mtime=0))}
-                for path in sorted(pages.glob("*.html"))
-                for data in [path.read_bytes()]
-            },
-            "machine": {
-                "python": platform.python_version(),
-                "system": platform.system(),
-                "processor": platform.machine(),
-                **{name: version(name) for name in ("jinja2", "pyarrow", "xlsxwriter")},
-            },
-        }
-
-
-def main() -> None:
-    """Measure and print JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bodies", type=int, default=66)
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    print(json.dumps(measure(given.bodies, given.rounds), indent=2, ensure_ascii=False))
+        taken, whole = rounds_of(Path(folder), bodies, rounds)
+        kinds, pages = sizes(whole), sorted((whole / CODE / str(YEAR)).glob("*.html"))
+        weights = [
+            (path.name, len(path.read_bytes()), len(gzip.compress(path.read_bytes(), 6, mtime=0))) for path in pages
+        ]
+    floors = [clock for clock, _ in taken["floor"]]
+    for name, title in WAYS.items():
+        clock, processor = ([each[at] for each in taken[name]] for at in (0, 1))
+        ratio = figures(f"{name}.x_floor", median_ratio(clock, floors), "{:.2f}") if name != "first" else ""
+        rows.append((
+            title,
+            figures(f"{name}.seconds", statistics.median(clock), "{:.3f}"),
+            figures(f"{name}.processor", statistics.median(processor), "{:.3f}"),
+            ratio,
+        ))  # fmt: skip
+    by_kind = [
+        (kind, *(figures(f"site.{kind}.{key}", found[key], "{:,.0f}") for key in ("files", "bytes", "gzip")))
+        for kind, found in kinds.items()
+    ]
+    by_page = [
+        (name, figures(f"page.{name}.bytes", size, "{:,.0f}"), figures(f"page.{name}.gzip", packed, "{:,.0f}"))
+        for name, size, packed in weights
+    ]
+    return Section(
+        figures=figures.values,
+        tables=(
+            table(
+                f"The portal of one county of {bodies} bodies and {YEARS} years, {rounds} rounds in one process.",
+                ("build", "seconds", "processor s", "x floor"),
+                rows,
+            ),
+            table("What the site weighs, by kind of file.", ("kind", "files", "bytes", "gzipped"), by_kind),
+            table("What a page of a year weighs.", ("page", "bytes", "gzipped"), by_page),
+        ),
+        libraries=libraries("jinja2", "pyarrow", "xlsxwriter"),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__)

@@ -4,7 +4,7 @@ Both are whole processes with their own fresh DAGSTER_HOME on SQLite, in turn, r
 same assets, dependencies, partitions and checks, imports Dagster alone and does nothing in them: what is left is the
 work. Every round of `gongkai run` starts with an inbox and nothing else, so it reads every file and publishes.
 
-    python -m benchmarks.run_overhead [--rounds 5]
+    python -m benchmarks.run_overhead [--quick] [--json FILE]
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.machine import ROOT, libraries
+from benchmarks.section import Figures, Section, arguments, deliver, median_ratio, table
+
 REGION, YEAR = "511725", 2023
+TOOL = Path(sys.executable).with_name("gongkai")
 
 
 def graph() -> list[dict[str, object]]:
@@ -42,7 +44,7 @@ def graph() -> list[dict[str, object]]:
             ],
         }
         for definition in defs.assets or ()
-        if definition.op.name in steps
+        if definition.is_executable and definition.op.name in steps
     ]
 
 
@@ -90,55 +92,73 @@ def empty(path: Path) -> None:
 def timed(command: list[str], environment: dict[str, str]) -> float:
     """Wall seconds of a whole process; a failing one ends the benchmark."""
     start = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return seconds
 
 
-def main() -> None:
-    """Print the rounds, the medians and the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--empty", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.empty:
-        empty(options.empty)
-        return
+def round_of(root: Path, number: int, plan: Path) -> tuple[float, float]:
+    """Seconds of one run, and of one empty run, each with an inbox and records of its own."""
+    here = root / str(number)
+    shutil.copytree(root / "sample" / "inbox", here / "data" / "inbox")
+    home = here / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    environment = dict(os.environ, DAGSTER_HOME=str(home), GONGKAI_DATA=str(here / "data"))
+    floor = timed([sys.executable, "-m", "benchmarks.run_overhead", "--empty", str(plan)], environment)
+    del environment["DAGSTER_HOME"]
+    command = [str(TOOL), "run", "--job", "publish", "--region", REGION, "--year", str(YEAR)]
+    run = timed([*command, "--data", str(here / "data"), "--out", str(here / "out")], environment)
+    shutil.rmtree(here)
+    return run, floor
+
+
+def measure(quick: bool) -> Section:
+    """The whole section."""
+    rounds = 1 if quick else 5
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         plan = root / "graph.json"
-        plan.write_text(json.dumps(graph()), encoding="utf-8")
-        tool = Path(sys.executable).with_name("gongkai")
-        subprocess.run([tool, "sample", "--data", str(root / "sample")], check=True, capture_output=True)
-        ours, floors = [], []
-        for number in range(options.rounds + 1):  # the first round warms the disk cache and is not counted
-            here = root / str(number)
-            shutil.copytree(root / "sample" / "inbox", here / "data" / "inbox")
-            home = here / "home"
-            home.mkdir()
-            (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
-            environment = dict(os.environ, DAGSTER_HOME=str(home), GONGKAI_DATA=str(here / "data"))
-            floor = timed([sys.executable, "-m", "benchmarks.run_overhead", "--empty", str(plan)], environment)
-            shutil.rmtree(home)
-            del environment["DAGSTER_HOME"]
-            run = timed(
-                [str(tool), "run", "--job", "publish", "--region", REGION, "--year", str(YEAR),
-                 "--data", str(here / "data"),
-                 "--out", str(here / "out")],
-                environment,
-            )  # fmt: skip
-            if number:
-                ours.append(run)
-                floors.append(floor)
-    ratios = [run / floor for run, floor in zip(ours, floors, strict=True)]
-    print(f"{platform.python_version()}, {os.cpu_count()} processors, dagster {version('dagster')}")
-    print(f"{'round':>6} {'gongkai run':>12} {'empty run':>10} {'ratio':>6}")
-    for number, (run, floor, ratio) in enumerate(zip(ours, floors, ratios, strict=True), 1):
-        print(f"{number:>6} {run:>10.2f} s {floor:>8.2f} s {ratio:>6.2f}")
-    medians = [statistics.median(figures) for figures in (ours, floors, ratios)]
-    print(f"median {medians[0]:>10.2f} s {medians[1]:>8.2f} s {medians[2]:>6.2f}")
+        steps = graph()
+        plan.write_text(json.dumps(steps), encoding="utf-8")
+        subprocess.run([TOOL, "sample", "--data", str(root / "sample")], check=True, capture_output=True)
+        files = sum(path.is_file() for path in (root / "sample" / "inbox" / REGION / str(YEAR)).rglob("*"))
+        # The first round warms the disk cache and is not counted.
+        taken = [round_of(root, number, plan) for number in range(1 if quick else 0, rounds + 1)][-rounds:]
+    ours, floors = ([each[at] for each in taken] for at in (0, 1))
+    figures = Figures()
+    rows = [
+        ("gongkai run", figures("run.seconds", statistics.median(ours), "{:.2f}"), _range(ours),
+         figures("ratio", median_ratio(ours, floors), "{:.2f}")),
+        ("floor: empty Dagster run", figures("empty.seconds", statistics.median(floors), "{:.2f}"), _range(floors), ""),
+    ]  # fmt: skip
+    return Section(
+        figures=figures.values,
+        tables=(table(
+            f"The sample, {files} files of {YEAR}, from a fresh inbox to the release, {len(steps)} steps of the graph, "
+            f"{rounds} rounds: whole processes by the clock.",
+            ("process", "seconds", "range", "x empty run"),
+            rows,
+        ),),
+        libraries=libraries("dagster", "polars", "pandera", "pyarrow", "frictionless"),
+    )  # fmt: skip
+
+
+def _range(seconds: list[float]) -> str:
+    return f"{min(seconds):.2f} - {max(seconds):.2f}"
+
+
+def main() -> None:
+    """The command; ``--empty`` is the floor itself, in a process of its own."""
+    parser = arguments(__doc__)
+    parser.add_argument("--empty", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.empty:
+        empty(given.empty)
+    else:
+        deliver(measure(given.quick), given.json)
 
 
 if __name__ == "__main__":
