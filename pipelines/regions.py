@@ -1,7 +1,7 @@
 """Reader of ``regions/``: settings, roster, supplement, decisions and published figures of a region, strictly.
 
-Belongs here: finding and checking those files, and telling which body of the roster a name or a title means. Does not
-belong here: their shape (schemas/region.py), judging returns, or applying decisions (pipelines/validate).
+Belongs here: finding and checking those files. Does not belong here: their shape (schemas/region.py), which body a name
+means (names.py), judging returns, or applying decisions (pipelines/validate).
 
 Every mistake is a DeclarationError that names file and line. Files, below ``<root>/<code>/``: ``region.toml``,
 ``bodies.csv`` (aliases joined by ``;``), ``supplement.toml`` (may be absent), and for each year, each of them optional,
@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from pipelines.names import find_body as find_body  # for those who read one region and ask one name
+from pipelines.names import plain_name
 from schemas.declaration import DeclarationError, line_of, read_toml
 from schemas.findings import load_kinds
 from schemas.form import Form, edition_for, load_form
@@ -30,17 +31,12 @@ from schemas.rules import load_rules
 
 T = TypeVar("T")
 ALIAS_SEPARATOR = ";"
-SAMPLE_SUFFIX = "(示例)"  # after NFKC; the sample's names carry it, titles often do not
 BODY_COLUMNS = ("code", "name_zh", "name_en", "aliases", "kind", "level", "from_year", "to_year")
 PUBLISHED_COLUMNS = ("cell", "value")
 INDICATOR_COLUMNS = ("indicator", "value", "qualifier")
 FIRST_YEAR, LAST_YEAR = 2008, 2100  # the Regulation came into force in 2008
 _REGION_CODE = re.compile(r"\d{2}(\d{2}(\d{2})?)?")
 _NUMBER = re.compile(r"-?\d{1,14}(\.\d{1,4})?")
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
-# What may follow a body's name in a title; before it, words such as 分局 make it another body's name.
-_TITLE_GOES_ON = re.compile(r"关于|政府信息|政务|信息公开|公开|年")
-_OTHER_BODY = re.compile(r"(分局|支局|所|站|中心|大队|支队|学校|中学|小学|幼儿园|医院|卫生院|公司)$")
 
 
 class PublishedIndicator(msgspec.Struct, frozen=True, kw_only=True):
@@ -338,54 +334,3 @@ def load_decisions(root: Path, code: str, year: int) -> Decisions:
             problem = f"{key}：没有“{value}”，请核对。{key}: there is no {value!r}; check it"
             raise DeclarationError(file, line_of(text, place), problem)
     return decisions
-
-
-def plain_name(text: str) -> str:
-    """``text`` as names are compared: width folded, no white space, without the sample's （示例）."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).replace(SAMPLE_SUFFIX, "")
-
-
-def _spans(title: str, name: str, full: bool) -> Iterator[tuple[int, int, bool]]:
-    """Where ``name`` stands in ``title``, and whether as that body's own name there.
-
-    Not its own: the tail of another place's name, where the alias lacks the region's, or the start of a branch's.
-    """
-    start = title.find(name)
-    while start >= 0:
-        end = start + len(name)
-        following = re.match(r"[\u3400-\u9fff]*", title[end:])
-        tail = _TITLE_GOES_ON.split(following[0] if following else "", maxsplit=1)[0]
-        before = title[start - 1] if start else ""
-        cut_off = not full and _CHINESE.match(before) is not None and before not in "年度"
-        yield start, end, not cut_off and _OTHER_BODY.search(tail) is None
-        start = title.find(name, start + 1)
-
-
-def find_body(region: Region, text: str) -> Body | None:
-    """The body that ``text`` (a name, or a title holding one) means; None where none or more than one is meant.
-
-    White space, letter width and （示例） do not matter. A text that is a name or alias is that body's; otherwise the
-    longest name inside it counts. An alias without the region's name (县财政局) must not follow another word, so
-    that a neighbouring county's bureau is not taken for this one's; nor is a body's branch (财政局乡镇财政所).
-    """
-    title = plain_name(text)
-    if not title:
-        return None
-    names: dict[str, Body] = {}
-    for body in region.bodies:
-        for name in (body.code, body.name_zh, *body.aliases):
-            names[plain_name(name)] = body
-    if title in names:
-        return names[title]
-    own = plain_name(region.settings.name_zh)
-    spans = [
-        (start, end, certain, body)
-        for name, body in names.items()
-        for start, end, certain in _spans(title, name, name.startswith(own))
-    ]
-    outer = [
-        span for span in spans if not any(o[0] <= span[0] and span[1] <= o[1] and o[:2] != span[:2] for o in spans)
-    ]
-    meant = {body.code for _, _, _, body in outer}
-    certain = [body for _, _, is_certain, body in outer if is_certain]
-    return certain[0] if len(meant) == 1 and certain else None

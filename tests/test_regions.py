@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.regions import (
-    find_body,
     load_decisions,
     load_published,
     load_published_indicators,
@@ -219,38 +218,3 @@ def test_a_table_saved_by_a_spreadsheet_with_a_byte_order_mark_is_read(root, reg
     text = path.read_text(encoding="utf-8").replace("\n", "\r\n")
     path.write_bytes(b"\xef\xbb\xbf" + text.encode("utf-8"))
     assert load_region(root, CODE) == region
-
-
-def test_every_body_is_found_by_its_code_name_and_aliases(region):
-    for body in region.bodies:
-        for text in (body.code, body.name_zh, body.name_zh.removesuffix("（示例）"), *body.aliases):
-            assert find_body(region, text) is body, text
-            spaced = "　".join(text)
-            assert find_body(region, f" {spaced}\n") is body, spaced
-
-
-def test_every_body_is_found_in_the_title_of_its_report(region):
-    for body in region.bodies:
-        for name in (body.name_zh, body.name_zh.removesuffix("（示例）"), *body.aliases):
-            assert find_body(region, f"{name}2023年政府信息公开工作年度报告") is body, name
-            assert find_body(region, f"{name} 关于 2023 年度政府信息公开工作的报告") is body, name
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("", None),
-        ("渠县2023年政府信息公开工作年度报告", None),  # the county itself
-        ("渠县海洋局2023年政府信息公开工作年度报告", None),
-        ("大竹县财政局2023年政府信息公开工作年度报告", None),  # another county's
-        ("渠县财政局、渠县审计局2023年政府信息公开工作年度报告", None),  # two
-        ("渠县财政局青石镇财政所2023年年报", None),  # a branch
-        ("渠县教育局机关幼儿园2023年年报", None),
-        ("四川省达州市渠县青石镇人民政府2023年年报", "T05"),  # the longest name counts
-        ("2023年县财政局年报", "D08"),
-        ("渠县人民政府办公室（示例）", "D01"),
-    ],
-)
-def test_a_title_means_one_body_or_none(region, text, code):
-    body = find_body(region, text)
-    assert (body.code if body else None) == (f"{CODE}-{code}" if code else None)

@@ -5,8 +5,9 @@ Belongs here: applying ``decisions.toml``. Does not belong here: reading it (pip
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from schemas.intake import ReadCell, ReadFile
 from schemas.region import Correction, Region, Waiver
 
 NO_FIGURE = "—"
+T = TypeVar("T", Finding, Waiver)
 
 
 def _figure(value: Decimal | int | float | None) -> Decimal | None:
@@ -29,16 +31,18 @@ def correct(
 
     A correction whose ``found`` is not what stands in the return changes nothing and is a ``correction_stale``.
     """
+    own = [correction for correction in corrections if correction.body == body]
+    if not own:
+        return read, ()
     cells = {cell.cell: cell for cell in read.cells}
+    changed: dict[str, ReadCell] = {}
+    name = next((b.name_zh for b in region.bodies if b.code == body), body)
     findings: list[Finding] = []
-    for correction in corrections:
-        if correction.body != body:
-            continue
-        cell = cells.get(correction.cell)
+    for correction in own:
+        cell = changed.get(correction.cell, cells.get(correction.cell))
         stands = cell.value if cell else None
         expected, value = _figure(correction.found), _figure(correction.value)
         known = form.by_id.get(correction.cell)
-        name = next((b.name_zh for b in region.bodies if b.code == body), body)
         words = {
             "name": name,
             "place": place_zh(form, known) if known else correction.cell,
@@ -56,16 +60,17 @@ def correct(
             continue
         words |= {"expected": number_text(value), "found": _said(stands)}
         findings.append(make_finding("correction_applied", words=words, expected=value, found=_said(stands), **fields))
-        cells[correction.cell] = ReadCell(
+        changed[correction.cell] = ReadCell(
             cell=correction.cell,
             value=value,
             raw=cell.raw if cell else None,
             state="given",
             at=cell.at if cell else "",
         )
-    order = [cell.cell for cell in read.cells]
-    order += [cell for cell in cells if cell not in set(order)]
-    return msgspec.structs.replace(read, cells=tuple(cells[cell] for cell in order)), tuple(findings)
+    stood = {cell.cell for cell in read.cells}
+    after = [changed.get(cell.cell, cell) for cell in read.cells]
+    after += [cell for name, cell in changed.items() if name not in stood]
+    return msgspec.structs.replace(read, cells=tuple(after)), tuple(findings)
 
 
 def _said(value: Decimal | None) -> str:
@@ -84,11 +89,19 @@ def _found(finding: Finding) -> str:
     return finding.found if isinstance(finding.found, str) else number_text(finding.found)
 
 
+def _by_subject(findings: Iterable[T], subject: Callable[[T], tuple[str, str]]) -> dict[tuple[str, str], list[T]]:
+    found: dict[tuple[str, str], list[T]] = {}
+    for one in findings:
+        found.setdefault(subject(one), []).append(one)
+    return found
+
+
 def waive(findings: Iterable[Finding], waivers: Sequence[Waiver]) -> list[Finding]:
-    """The findings, those that a waiver covers carrying its reason and approval."""
+    """The findings, those that a waiver covers carrying its reason and approval; of several waivers the first's."""
+    about = _by_subject(waivers, lambda waiver: (waiver.rule, waiver.body))
     out: list[Finding] = []
     for finding in findings:
-        waiver = next((w for w in waivers if _covers(w, finding)), None)
+        waiver = next((w for w in about.get((finding.rule, finding.body), ()) if _covers(w, finding)), None)
         if waiver and not finding.waived:
             reason = f"{waiver.reason}（{waiver.approved_by}，{waiver.approved_on.isoformat()}）"
             out.append(msgspec.structs.replace(finding, waived=reason))
@@ -100,6 +113,7 @@ def waive(findings: Iterable[Finding], waivers: Sequence[Waiver]) -> list[Findin
 def stale_waivers(findings: Sequence[Finding], waivers: Sequence[Waiver], region: Region) -> list[Finding]:
     """One ``waiver_stale`` for each waiver that covers no finding."""
     names = {body.code: body.name_zh for body in region.bodies}
+    about = _by_subject(findings, lambda finding: (finding.rule, finding.body))
     return [
         make_finding(
             "waiver_stale",
@@ -107,5 +121,5 @@ def stale_waivers(findings: Sequence[Finding], waivers: Sequence[Waiver], region
             body=waiver.body if waiver.body in names else "",
         )
         for waiver in waivers
-        if not any(_covers(waiver, finding) for finding in findings)
+        if not any(_covers(waiver, finding) for finding in about.get((waiver.rule, waiver.body), ()))
     ]

@@ -6,13 +6,14 @@ not belong here: rules over figures, or reading the roster (pipelines/regions.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from hashlib import sha256
 
 import msgspec
 
 from pipelines.findings_table import blocking
-from pipelines.regions import find_body
+from pipelines.names import Names, find_name, names_of
 from schemas.findings import Finding, make_finding, number_text, place_en, place_zh
 from schemas.form import Cell, Form
 from schemas.intake import ReadFile
@@ -36,6 +37,18 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
+class Roster(msgspec.Struct, frozen=True, kw_only=True):
+    """Who reports for a year, made once for all files: the bodies by code, those of other years too, and their names.
+
+    ``reporting``: the codes of those that report for ``year``.
+    """
+
+    year: int
+    bodies: Mapping[str, Body]
+    reporting: frozenset[str]
+    names: Names
+
+
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the roster: accepted file, status and number of files by body, and the findings that count."""
 
@@ -45,39 +58,47 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def assign(read: ReadFile, folder_body: str | None, region: Region, year: int) -> tuple[str, tuple[Finding, ...]]:
+def roster_of(region: Region, year: int) -> Roster:
+    """The roster of a region and year."""
+    return Roster(
+        year=year,
+        bodies={body.code: body for body in region.bodies},
+        reporting=frozenset(body.code for body in region.roster(year)),
+        names=names_of(region),
+    )
+
+
+def assign(read: ReadFile, folder_body: str | None, roster: Roster) -> tuple[str, tuple[Finding, ...]]:
     """The body of a file ("" when it counts for none) and the findings about whose and which year's it is.
 
     The code in our workbook, the roster name or alias in its title and its sub-folder must agree as far as they are
     there. A file that states another report year counts for none.
     """
-    roster = {body.code: body for body in region.roster(year)}
     fields = {"file": read.file}
-    by_name = find_body(region, read.body_name) if read.body_name else None
+    by_name = find_name(roster.names, read.body_name) if read.body_name else None
     stated = [code for code in (read.body_code, by_name.code if by_name else "") if code]
     named = dict.fromkeys([*stated, *([folder_body] if folder_body else [])])
     if len(named) > 1:
         first, *_, last = named
-        words = {"file": read.file, "found": _name(region, first), "expected": _name(region, last)}
+        words = {"file": read.file, "found": _name(roster, first), "expected": _name(roster, last)}
         return "", (make_finding("body_conflict", words=words, found=first, expected=last, **fields),)
     code = next(iter(named), "")
-    if code not in roster:
+    if code not in roster.reporting:
         if read.problems and not read.readable:
             return "", ()  # why it could not be read says more than whose it might have been
         found = code or read.body_name or "（未写明）"
-        words = {"file": read.file, "found": _name(region, found)}
+        words = {"file": read.file, "found": _name(roster, found)}
         return "", (make_finding("unknown_body", words=words, found=found, **fields),)
-    if read.year is not None and read.year != year:
-        words = {"file": read.file, "found": str(read.year), "expected": str(year)}
-        finding = make_finding(
-            "year_conflict", words=words, found=str(read.year), expected=str(year), body=code, **fields
-        )
+    if read.year is not None and read.year != roster.year:
+        stated_year, year = str(read.year), str(roster.year)
+        words = {"file": read.file, "found": stated_year, "expected": year}
+        finding = make_finding("year_conflict", words=words, found=stated_year, expected=year, body=code, **fields)
         return code, (finding,)
     return code, ()
 
 
-def _name(region: Region, code: str) -> str:
-    body = region.body(code)
+def _name(roster: Roster, code: str) -> str:
+    body = roster.bodies.get(code)
     return f"{body.name_zh}（{code}）" if body else code
 
 
@@ -157,8 +178,11 @@ def accept(deliveries: Sequence[Delivery], region: Region, year: int, form: Form
     status: dict[str, str] = {}
     versions: dict[str, int] = {}
     findings: list[Finding] = [f for delivery in deliveries if not delivery.body for f in delivery.findings]
+    by_body: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_body.setdefault(delivery.body, []).append(delivery)
     for body in region.roster(year):
-        own = [delivery for delivery in deliveries if delivery.body == body.code]
+        own = by_body.get(body.code, [])
         versions[body.code] = len(own)
         chosen: Delivery | None = None
         why_zh = why_en = ""
@@ -177,30 +201,30 @@ def accept(deliveries: Sequence[Delivery], region: Region, year: int, form: Form
     return Acceptance(accepted=accepted, status=status, versions=versions, findings=tuple(findings))
 
 
-def _signature(values: Figures) -> tuple[tuple[str, Decimal], ...]:
-    return tuple(sorted((cell, Decimal(value)) for cell, value in values.items()))
+def _signature(values: Figures) -> bytes:
+    """What figures are, in 32 bytes: equal for equal figures alone, whether of our own workbook or of any other."""
+    return sha256("\n".join(f"{cell} {number_text(values[cell])}" for cell in sorted(values)).encode()).digest()
 
 
-def copies(deliveries: Sequence[Delivery], previous: Mapping[str, Figures], region: Region) -> list[Finding]:
+def copies(deliveries: Iterable[Delivery], previous: Mapping[str, Figures], region: Region) -> list[Finding]:
     """Returns identical to another body's, or to the same body's of last year, if they have figures enough to tell."""
-    by_signature: dict[tuple[tuple[str, Decimal], ...], list[Delivery]] = {}
+    first_two: dict[bytes, list[str]] = {}  # by signature, the first bodies that gave it: who else is asked, no more
     findings: list[Finding] = []
     names = {body.code: body.name_zh for body in region.bodies}
     for delivery in deliveries:
-        signature = _signature(delivery.values)
-        if not delivery.body or sum(value != 0 for _, value in signature) < COPY_MINIMUM:
+        if not delivery.body or sum(value != 0 for value in delivery.values.values()) < COPY_MINIMUM:
             continue
-        others = [d for d in by_signature.setdefault(signature, []) if d.body != delivery.body]
-        by_signature[signature].append(delivery)
-        if others:
-            words = {"name": names[delivery.body], "other": names[others[0].body]}
-            findings.append(make_finding("same_as_other_body", words=words, body=delivery.body, file=delivery.file))
+        signature = _signature(delivery.values)
+        gave = first_two.setdefault(signature, [])
+        other = next((body for body in gave if body != delivery.body), None)
+        if len(gave) < 2 and delivery.body not in gave:
+            gave.append(delivery.body)
+        fields = {"body": delivery.body, "file": delivery.file}
+        if other is not None:
+            words = {"name": names[delivery.body], "other": names[other]}
+            findings.append(make_finding("same_as_other_body", words=words, **fields))
         if delivery.body in previous and signature == _signature(previous[delivery.body]):
-            findings.append(
-                make_finding(
-                    "same_as_last_year", words={"name": names[delivery.body]}, body=delivery.body, file=delivery.file
-                )
-            )
+            findings.append(make_finding("same_as_last_year", words={"name": names[delivery.body]}, **fields))
     return findings
 
 

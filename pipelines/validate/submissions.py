@@ -6,8 +6,10 @@ belong here: each of those steps (roster.py, decisions.py, completeness.py, bulk
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -17,11 +19,11 @@ from pipelines.validate.bulk import SubmissionRow, broken_pairs, wide_frame
 from pipelines.validate.check import judge_values
 from pipelines.validate.completeness import settle
 from pipelines.validate.decisions import correct, waive
-from pipelines.validate.roster import Acceptance, Delivery, accept, assign, copies
+from pipelines.validate.roster import Acceptance, Delivery, accept, assign, copies, roster_of
 from schemas.findings import Finding, make_finding
 from schemas.form import Form
 from schemas.intake import Explanation, ReadFile
-from schemas.region import Decisions, Region
+from schemas.region import Correction, Decisions, Region
 from schemas.rules import RuleSet
 
 Figures = Mapping[str, Decimal | int]
@@ -59,7 +61,7 @@ def _placed(findings: Sequence[Finding], region: Region, year: int, body: str, f
 
 
 def settle_submissions(
-    reads: Sequence[ReadFile],
+    reads: Iterable[ReadFile],
     folders: Mapping[str, str | None],
     region: Region,
     year: int,
@@ -76,13 +78,14 @@ def settle_submissions(
     rows: list[SubmissionRow] = []
     bodies: dict[str, str] = {}
     findings: list[Finding] = []
+    roster, corrections = roster_of(region, year), corrections_of(decisions)
     for original in reads:
         read = original
-        body, about = assign(read, folders[received_as(read.file, folders)], region, year)
+        body, about = assign(read, folders[received_as(read.file, folders)], roster)
         bodies[read.file] = body
         found: list[Finding] = [*about, *read.problems]
         if body and read.readable:
-            read, corrected = correct(read, decisions.correction, form, region, body)
+            read, corrected = correct(read, corrections.get(body, ()), form, region, body)
             settled = settle(read, form, rules)
             found += [*corrected, *settled.findings]
             rows.append(
@@ -101,6 +104,14 @@ def settle_submissions(
     return Settled(frame=wide_frame(form, rules, rows), bodies=bodies, findings=tuple(findings))
 
 
+def corrections_of(decisions: Decisions) -> dict[str, tuple[Correction, ...]]:
+    """The approved corrections of each body, in their order."""
+    found: dict[str, tuple[Correction, ...]] = {}
+    for correction in decisions.correction:
+        found[correction.body] = (*found.get(correction.body, ()), correction)
+    return found
+
+
 def figures_of(form: Form, row: Mapping[str, object]) -> dict[str, Decimal | int]:
     """The known figures by cell id of one row of the wide frame."""
     figures: dict[str, Decimal | int] = {}
@@ -116,9 +127,21 @@ def history_of(form: Form, accepted: pl.DataFrame) -> dict[str, dict[str, Decima
     return {row["body"]: figures_of(form, row) for row in accepted.iter_rows(named=True)}
 
 
+def _together(frame: pl.DataFrame, reads: Iterable[ReadFile]) -> Iterator[tuple[dict[str, Any], ReadFile]]:
+    """Each row of the wide frame with its read file; both stand in the same order, and a file may have no row."""
+    rows = frame.iter_rows(named=True)
+    row = next(rows, None)
+    for read in reads:
+        if row is not None and row["file"] == read.file:
+            yield row, read
+            row = next(rows, None)
+    if row is not None:
+        raise ValueError(f"{row['file']}: the submissions are not in the order of the read files")
+
+
 def judge_submissions(
     frame: pl.DataFrame,
-    reads: Sequence[ReadFile],
+    reads: Iterable[ReadFile],
     region: Region,
     year: int,
     form: Form,
@@ -129,39 +152,44 @@ def judge_submissions(
 ) -> JudgedSubmissions:
     """Every rule over the wide frame; only files that break one go to wording and localisation.
 
+    ``reads``: those that the frame was made from, in the same order; they are gone through once.
     ``has_history`` False adds the information that there are no figures of last year at all.
     """
-    by_file = {read.file: read for read in reads}
     broken = {file for file, _ in broken_pairs(form, rules, frame)}
+    attributes = attributes_of(region)
     findings: list[Finding] = []
     explained: dict[tuple[str, str], tuple[Explanation, ...]] = {}
-    deliveries: list[Delivery] = []
-    for row in frame.iter_rows(named=True):
-        read, body = by_file[row["file"]], row["body"]
-        figures = figures_of(form, row)
-        # a count that is not whole is null in the wide frame; it is judged as it stands
-        figures |= {
-            cell.cell: cell.value
-            for cell in read.cells
-            if cell.value is not None and cell.cell in form.by_id and cell.cell not in figures
-        }
-        judged = judge_values(
-            figures,
-            form,
-            rules,
-            previous=previous.get(body, {}),
-            attributes=attributes_of(region),
-            claims=read.claims,
-            cells=read.cells,
-            dirty=row["file"] in broken,
-            own_workbook=read.own_workbook,
-        )
-        findings += _placed(judged.findings, region, year, body, row["file"])
-        explained[body, row["file"]] = judged.explanations
-        deliveries.append(
-            Delivery(file=row["file"], sha256=row["file_sha256"], sequence=0, body=body, values=figures, findings=())
-        )
-    findings += _placed(copies(deliveries, previous, region), region, year, "", "")
+
+    def deliveries() -> Iterator[Delivery]:
+        """Each return judged and then handed to the search for copies, one at a time."""
+        for row, read in _together(frame, reads):
+            body = row["body"]
+            figures = figures_of(form, row)
+            # a count that is not whole is null in the wide frame; it is judged as it stands
+            figures |= {
+                cell.cell: cell.value
+                for cell in read.cells
+                if cell.value is not None and cell.cell in form.by_id and cell.cell not in figures
+            }
+            judged = judge_values(
+                figures,
+                form,
+                rules,
+                previous=previous.get(body, {}),
+                attributes=attributes,
+                claims=read.claims,
+                cells=read.cells,
+                dirty=row["file"] in broken,
+                own_workbook=read.own_workbook,
+            )
+            findings.extend(_placed(judged.findings, region, year, body, row["file"]))
+            explained[body, row["file"]] = judged.explanations
+            yield Delivery(
+                file=row["file"], sha256=row["file_sha256"], sequence=0, body=body, values=figures, findings=()
+            )
+
+    alike = copies(deliveries(), previous, region)
+    findings += _placed(alike, region, year, "", "")
     if not has_history:
         missing = make_finding("no_previous_year", words={"year": str(year - 1)})
         findings += _placed([missing], region, year, "", "")
@@ -186,7 +214,12 @@ def accept_submissions(
     body_of = {f.file: f.body for f in waived if f.file} | dict(zip(frame["file"], frame["body"], strict=True))
     rows = {row["file"]: row for row in received.iter_rows(named=True)}
     digests = dict(zip(frame["file"], frame["file_sha256"], strict=True))
-    values = {row["file"]: figures_of(form, row) for row in frame.iter_rows(named=True)}
+    files = Counter(body_of.values())  # only where a body has several are their figures compared
+    compared = frame.filter(pl.col("body").is_in([body for body, count in files.items() if count > 1]))
+    values = {row["file"]: figures_of(form, row) for row in compared.iter_rows(named=True)}
+    by_file: dict[str, list[Finding]] = {}
+    for finding in waived:
+        by_file.setdefault(finding.file, []).append(finding)
     deliveries = []
     for file in sorted(body_of):  # a file that says nothing and of which nothing is said has delivered nothing
         row = rows[received_as(file, rows)]
@@ -197,11 +230,11 @@ def accept_submissions(
                 sequence=row["sequence"],
                 body=body_of[file],
                 values=values.get(file, {}),
-                findings=tuple(f for f in waived if f.file == file),
+                findings=tuple(by_file.get(file, ())),
             )
         )
     result = accept(deliveries, region, year, form)
-    general = [f for f in waived if not f.file]
+    general = by_file.get("", [])
     counted = waive([*result.findings, *general], decisions.waiver)
     counted = [msgspec.structs.replace(f, region=region.settings.code, year=year) for f in counted]
     order = {body.code: position for position, body in enumerate(region.bodies)}

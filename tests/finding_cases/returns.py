@@ -14,7 +14,7 @@ from pipelines.sample.defects import DEFECTS, Good, good_file, good_return
 from pipelines.validate.check import check_file
 from pipelines.validate.collect import collect_findings
 from pipelines.validate.decisions import correct
-from pipelines.validate.roster import Delivery, accept, assign, copies
+from pipelines.validate.roster import Delivery, accept, assign, copies, roster_of
 from pipelines.validate.submissions import judge_submissions, settle_submissions
 from schemas.findings import Finding, make_finding
 from schemas.intake import Claim, ReadCell, ReadFile
@@ -56,7 +56,7 @@ def handed_in(files: dict[str, bytes]) -> list[Finding]:
     for path, data in files.items():
         folder, _, name = path.rpartition("/")
         read = read_bytes(data, name)
-        found += assign(read, folder or None, COUNTY, YEAR)[1]
+        found += assign(read, folder or None, roster_of(COUNTY, YEAR))[1]
         found += check_file(read).findings
     return found
 

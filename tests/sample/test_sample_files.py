@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.ingest.read import read_bytes
-from pipelines.regions import find_body, load_region
+from pipelines.names import find_body
+from pipelines.regions import load_region
 from pipelines.sample.county import make_county, make_indicators
 from pipelines.sample.inbox import make_returns, return_file, write_sample
 from schemas.form import load_form

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import datetime
+import random
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from pipelines.regions import load_region
 from pipelines.validate.collect import collect_findings
-from pipelines.validate.decisions import correct, stale_waivers, waive
+from pipelines.validate.completeness import settle
+from pipelines.validate.decisions import _covers, correct, stale_waivers, waive
 from schemas.findings import make_finding, rule_finding
 from schemas.intake import ReadCell, ReadFile
 from schemas.region import Correction, Decisions, Waiver
@@ -54,6 +57,57 @@ def test_a_correction_whose_found_no_longer_stands_is_a_finding_and_changes_noth
     assert after == read()
     assert [finding.rule for finding in findings] == ["correction_stale"]
     assert findings[0].severity == "error"
+
+
+def test_a_cell_that_stands_twice_keeps_both_unless_it_is_corrected():
+    twice = ReadFile(file="a.xlsx", sha256="0" * 64, format="docx", cells=(*read(5).cells, *read(6, "6").cells))
+    assert correct(twice, [], FORM, COUNTY, BODY)[0].cells == twice.cells
+    other = correction(None, cell="requests.granted.legal_person.enterprise")
+    after, _ = correct(twice, [other], FORM, COUNTY, BODY)
+    assert after.cells[:2] == twice.cells
+    assert "cell_given_twice" in {finding.rule for finding in settle(after, FORM, RULES).findings}
+    after, _ = correct(twice, [correction(6)], FORM, COUNTY, BODY)
+    assert [cell.value for cell in after.cells] == [7, 7]
+
+
+def naively(findings, waivers):
+    """Each finding held against every waiver, and each waiver against every finding."""
+    first = [next((w for w in waivers if _covers(w, finding)), None) for finding in findings]
+    return first, [w for w in waivers if not any(_covers(w, finding) for finding in findings)]
+
+
+def test_waivers_cover_what_holding_each_against_every_finding_covers():
+    draw, stale, covered = random.Random(20230131), 0, 0
+    bodies = [body.code for body in COUNTY.bodies[:3]] + [""]
+    rules = [RULES.rules[0].id, RULES.rules[1].id]
+    for _ in range(200):
+        findings = [
+            msgspec.structs.replace(
+                finding(), rule=draw.choice(rules), body=draw.choice(bodies), found=draw.choice((1, 2))
+            )
+            for _ in range(draw.randint(0, 8))
+        ]
+        waivers = [
+            msgspec.structs.replace(
+                waiver(),
+                rule=draw.choice(rules),
+                body=draw.choice(bodies),
+                cells=draw.choice(((), finding().cells)),
+                found=draw.choice((None, 1)),
+                reason=str(n),
+            )
+            for n in range(draw.randint(0, 6))
+        ]
+        first, left = naively(findings, waivers)
+        given = [(one.waived or "").partition("（")[0] for one in waive(findings, waivers)]
+        assert given == [w.reason if w else "" for w in first]
+        names = {body.code: body.name_zh for body in COUNTY.bodies}
+        assert [f.message_zh for f in stale_waivers(findings, waivers, COUNTY)] == [
+            make_finding("waiver_stale", words={"name": names.get(w.body, w.body), "rule": w.rule}).message_zh
+            for w in left
+        ]
+        stale, covered = stale + len(left), covered + sum(w is not None for w in first)
+    assert min(stale, covered) > 50
 
 
 def test_a_correction_of_another_body_is_not_applied():

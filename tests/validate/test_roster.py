@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import random
+from decimal import Decimal
+
 import msgspec
 import pytest
 
 from pipelines.regions import load_region
-from pipelines.validate.roster import COPY_MINIMUM, Delivery, accept, assign, bodies_rows, copies
+from pipelines.validate.roster import COPY_MINIMUM, Delivery, accept, assign, bodies_rows, copies, roster_of
 from schemas.findings import make_finding
 from schemas.intake import ReadFile
 from tests.facts import FORM, REGION, REGIONS, dense
@@ -32,7 +35,7 @@ def rules_of(findings):
     ids=["code", "name", "folder", "all agree"],
 )
 def test_a_file_is_assigned_by_its_code_its_title_or_its_folder(stated, folder):
-    assert assign(read(**stated), folder, COUNTY, 2023) == (FIRST.code, ())
+    assert assign(read(**stated), folder, roster_of(COUNTY, 2023)) == (FIRST.code, ())
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,7 @@ def test_a_file_is_assigned_by_its_code_its_title_or_its_folder(stated, folder):
     ],
 )
 def test_two_that_disagree_are_an_error_and_the_file_counts_for_none(stated, folder):
-    body, findings = assign(read(**stated), folder, COUNTY, 2023)
+    body, findings = assign(read(**stated), folder, roster_of(COUNTY, 2023))
     assert body == ""
     assert rules_of(findings) == ["body_conflict"]
     assert FIRST.name_zh in findings[0].message_zh
@@ -54,13 +57,13 @@ def test_two_that_disagree_are_an_error_and_the_file_counts_for_none(stated, fol
 
 @pytest.mark.parametrize("stated", [{}, {"body_code": "511725-X99"}, {"body_name": "某某省某某厅"}])
 def test_a_body_that_is_not_on_the_roster_is_an_error(stated):
-    body, findings = assign(read(**stated), None, COUNTY, 2023)
+    body, findings = assign(read(**stated), None, roster_of(COUNTY, 2023))
     assert body == ""
     assert rules_of(findings) == ["unknown_body"]
 
 
 def test_another_years_return_is_an_error_for_its_body():
-    body, findings = assign(read(body_code=FIRST.code, year=2022), None, COUNTY, 2023)
+    body, findings = assign(read(body_code=FIRST.code, year=2022), None, roster_of(COUNTY, 2023))
     assert body == FIRST.code
     assert rules_of(findings) == ["year_conflict"]
     assert (findings[0].found, findings[0].expected) == ("2022", "2023")
@@ -69,8 +72,8 @@ def test_another_years_return_is_an_error_for_its_body():
 def test_a_body_that_no_longer_reports_is_unknown_for_that_year():
     gone = msgspec.structs.replace(FIRST, to_year=2022)
     county = msgspec.structs.replace(COUNTY, bodies=(gone, *COUNTY.bodies[1:]))
-    assert rules_of(assign(read(body_code=FIRST.code), None, county, 2023)[1]) == ["unknown_body"]
-    assert assign(read(body_code=FIRST.code), None, county, 2022) == (FIRST.code, ())
+    assert rules_of(assign(read(body_code=FIRST.code), None, roster_of(county, 2023))[1]) == ["unknown_body"]
+    assert assign(read(body_code=FIRST.code), None, roster_of(county, 2022)) == (FIRST.code, ())
 
 
 ERROR = make_finding("missing_cell", words={"count": 1, "places": "x", "places_en": "x"})
@@ -180,7 +183,40 @@ def test_returns_with_few_figures_or_another_figure_are_no_copies():
     assert copies([delivery(values=dense()), delivery("b", values=dense())], {FIRST.code: other}, COUNTY) == []
 
 
+def pairwise(deliveries, previous, region):
+    """Each return beside every return before it: who is like whom, as (rule, body, file, name of the other)."""
+    names = {body.code: body.name_zh for body in region.bodies}
+    found = []
+    for number, one in enumerate(deliveries):
+        if sum(value != 0 for value in one.values.values()) < COPY_MINIMUM:
+            continue
+        others = [other for other in deliveries[:number] if other.body != one.body and other.values == one.values]
+        if others:
+            found.append(("same_as_other_body", one.body, one.file, names[others[0].body]))
+        if previous.get(one.body) == one.values:
+            found.append(("same_as_last_year", one.body, one.file, ""))
+    return found
+
+
+def test_copies_are_those_that_comparing_every_pair_finds():
+    draw = random.Random(20230131)
+    cells = list(dense())[: COPY_MINIMUM + 1]
+    seen = set()
+    for _ in range(200):
+        pool = [{cell: draw.choice((0, 1, Decimal("1.0"), 2)) for cell in cells} for _ in range(3)]
+        pool += [dict.fromkeys(cells, value) for value in (1, Decimal("1.0000"), 3)]  # equal, however written
+        bodies = [draw.choice(COUNTY.bodies[:5]).code for _ in range(draw.randint(2, 9))]
+        given = [delivery(f"{n}.xlsx", body=body, values=draw.choice(pool)) for n, body in enumerate(bodies)]
+        previous = {body: draw.choice(pool) for body in set(bodies)}
+        found = copies(iter(given), previous, COUNTY)
+        expected = pairwise(given, previous, COUNTY)
+        assert [(f.rule, f.body, f.file) for f in found] == [one[:3] for one in expected]
+        assert all(name in finding.message_zh for finding, (*_, name) in zip(found, expected, strict=True))
+        seen |= {finding.rule for finding in found}
+    assert seen == {"same_as_other_body", "same_as_last_year"}
+
+
 def test_an_unreadable_file_says_why_and_not_whose_it_might_be():
     problem = make_finding("empty_file", words={"file": "a.xlsx"})
-    assert assign(read(problems=(problem,)), None, COUNTY, 2023) == ("", ())
-    assert assign(read(problems=(problem,)), FIRST.code, COUNTY, 2023) == (FIRST.code, ())
+    assert assign(read(problems=(problem,)), None, roster_of(COUNTY, 2023)) == ("", ())
+    assert assign(read(problems=(problem,)), FIRST.code, roster_of(COUNTY, 2023)) == (FIRST.code, ())
