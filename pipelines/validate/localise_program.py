@@ -24,11 +24,13 @@ def _solver() -> Any:  # noqa: ANN401 - highspy ships no types that fit its own 
     import highspy
 
     class Quiet(highspy.Highs):
-        """HiGHS greets on standard output as soon as callbacks are enabled; standard output carries our JSON."""
+        """HiGHS greets on standard output as soon as callbacks are enabled; standard output carries our JSON.
+
+        No callback is needed here, so none is enabled.
+        """
 
         def enableCallbacks(self) -> None:  # noqa: N802 - the name is theirs
             self.setOptionValue("output_flag", False)
-            super().enableCallbacks()  # type: ignore[no-untyped-call]
 
     solver = Quiet()  # type: ignore[no-untyped-call]
     solver.setOptionValue("threads", 1)
@@ -81,12 +83,13 @@ class Program:
     def _changeable(self, cell: int, figure: float, most: float, sure: bool) -> list[tuple[int, int]]:
         import highspy
 
+        fall = min(most, max(0.0, figure))  # no figure goes below 0
         up = self._column(0.0, max(0.0, -figure), most)
-        down = self._column(0.0, 0.0, min(most, max(0.0, figure)))
+        down = self._column(0.0, 0.0, fall)
         z = self._z[cell] = self._column(1.0, float(sure), 1.0)
         self._solver.changeColIntegrality(z, highspy.HighsVarType.kInteger)
         self._row(-self._infinity, 0.0, [up, z], [1.0, -most])
-        self._row(-self._infinity, 0.0, [down, z], [1.0, -min(most, max(0.0, figure))])
+        self._row(-self._infinity, 0.0, [down, z], [1.0, -fall])
         return [(up, 1), (down, -1)]
 
     def next_set(self) -> tuple[frozenset[int] | None, int]:

@@ -169,14 +169,6 @@ def test_the_program_gives_up_when_its_effort_is_spent():
     assert localise(SYSTEM, many) == localise(SYSTEM, many)
 
 
-def test_the_program_prints_nothing(capfd):
-    values = dense() | {"requests.granted.natural_person": 99}
-    laid = lay(SYSTEM, values)
-    component = SYSTEM.components[SYSTEM.component_of[SYSTEM.at["requests.granted.total"]]]
-    assert smallest_sets(SYSTEM, laid, sorted(component.equated), (), (), most=1)
-    assert capfd.readouterr() == ("", "")
-
-
 def test_eliminated_cells_vanish_from_the_reduced_equations():
     values = dense() | {"requests.granted.natural_person": 99, "requests.processed.total": 3}
     laid = lay(SYSTEM, values)
