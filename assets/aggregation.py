@@ -19,7 +19,7 @@ from pipelines.aggregate.reconcile import reconcile
 from pipelines.aggregate.totals import county_totals as add_up
 from pipelines.aggregate.totals import last_totals
 from pipelines.findings_table import findings_frame
-from schemas.intake import ReadFile
+from pipelines.ingest.packed import Readings
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")
@@ -57,7 +57,7 @@ def indicators(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     accepted_submissions: pl.DataFrame,
-    readings: list[ReadFile],
+    readings: Readings,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """总体情况指标：本地补充指标，各按自己的方式汇总。
 

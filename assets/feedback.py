@@ -14,11 +14,11 @@ from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
 from pipelines.explanations_table import explanations_from
 from pipelines.findings_table import findings_from
+from pipelines.ingest.packed import Readings
 from pipelines.publish.board import board_page
 from pipelines.publish.receipts import body_returns, receipt_files
 from pipelines.publish.rulebook import rulebook_page
 from pipelines.storage import board_path, write_atomic
-from schemas.intake import ReadFile
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"html", "excel"})
@@ -26,7 +26,7 @@ def receipts(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     received_files: pl.DataFrame,
-    readings: list[ReadFile],
+    readings: Readings,
     submissions: pl.DataFrame,
     bodies: pl.DataFrame,
     findings: pl.DataFrame,

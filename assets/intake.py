@@ -15,9 +15,9 @@ from assets.views import markdown
 from pipelines.ingest.cells import cells_frame
 from pipelines.ingest.inbox import receive
 from pipelines.ingest.intake import read_received
+from pipelines.ingest.packed import Readings
 from pipelines.settings import load_settings
 from schemas.frames import tidy_schema, tidy_types
-from schemas.intake import ReadFile
 
 
 @dg.asset(
@@ -47,19 +47,22 @@ def received_files(context: dg.AssetExecutionContext, workspace: Workspace) -> d
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"file"}, io_manager_key="readings")
 def readings(
     context: dg.AssetExecutionContext, workspace: Workspace, received_files: pl.DataFrame
-) -> dg.MaterializeResult[list[ReadFile]]:
+) -> dg.MaterializeResult[Readings]:
     """读取结果：每个文件读出的表格、单位、年度和疑问，逐字照录。
 
-    What stands in each file, verbatim: its tables, who reports, for which year, and what could not be read.
+    What stands in each file, verbatim: its tables, who reports, for which year, and what could not be read. A file
+    that the same program has read before is not read again.
     """
-    reads = read_received(workspace.data, received_files, workspace.workers, workspace.limits)
-    formats = pl.DataFrame({"format": [read.format for read in reads]}, schema={"format": pl.String})
+    reads, before = read_received(workspace.data, received_files, workspace.workers, workspace.limits, context.log)
+    told = [(read.format, read.readable) for read in reads]
+    formats = pl.DataFrame(told, schema={"format": pl.String, "readable": pl.Boolean}, orient="row")
     counts = formats.group_by("format").len().sort("format")
     return dg.MaterializeResult(
         value=reads,
         metadata={
             "文件数 / files": len(reads),
-            "读不出表格 / without a table": sum(not read.readable for read in reads),
+            "此前已读 / read before": before,
+            "读不出表格 / without a table": int((~formats["readable"]).sum()),
             "格式 / formats": markdown(counts, {"format": "格式", "len": "文件数"}),
         },
     )
@@ -67,7 +70,7 @@ def readings(
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")
 def cells(
-    context: dg.AssetExecutionContext, workspace: Workspace, readings: list[ReadFile]
+    context: dg.AssetExecutionContext, workspace: Workspace, readings: Readings
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """单元格：每个文件的每一格，逐字照录，附位置，尚未作判断。
 

@@ -1,4 +1,4 @@
-"""How assets are stored: Parquet tables, read files as MessagePack, packages as zip; always atomically.
+"""How assets are stored: Parquet tables, read files as packs, packages as zip; always atomically.
 
 Belongs here: bytes of stored assets. Does not belong here: computing anything, or the files of a release
 (pipelines/publish).
@@ -15,9 +15,8 @@ import polars as pl
 from upath import UPath
 
 from assets.lineage import column_lineage, column_schema
-from pipelines.ingest.wire import pack_reads, unpack_reads
-from pipelines.storage import write_atomic
-from schemas.intake import ReadFile
+from pipelines.ingest.packed import Readings, open_pack, write_pack
+from pipelines.storage import write_atomic, writing
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -51,17 +50,18 @@ class ParquetIOManager(dg.UPathIOManager):
 
 
 class ReadingsIOManager(dg.UPathIOManager):
-    """Read files (schemas/intake.py) as one MessagePack document per partition."""
+    """Read files as one pack per partition (pipelines/ingest/packed.py), decoded as they are asked for."""
 
-    extension = ".msgpack"
+    extension = ".readings"
 
-    def dump_to_path(self, context: dg.OutputContext, obj: list[ReadFile], path: UPath) -> None:
-        """Write the read files."""
-        write_atomic(path, pack_reads(obj))
+    def dump_to_path(self, context: dg.OutputContext, obj: Readings, path: UPath) -> None:
+        """Write the read files, one after the other."""
+        with writing(path) as write:
+            write_pack(obj, write)
 
-    def load_from_path(self, context: dg.InputContext, path: UPath) -> list[ReadFile]:
-        """Read the read files."""
-        return unpack_reads(path.read_bytes())
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> Readings:
+        """Open the read files."""
+        return open_pack(path)
 
 
 class PackageIOManager(dg.UPathIOManager):

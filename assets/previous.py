@@ -10,6 +10,7 @@ of last year may be replacing, count only where the folder is gone (archived); t
 
 from __future__ import annotations
 
+from logging import Logger, getLogger
 from pathlib import Path
 
 import msgspec
@@ -27,16 +28,23 @@ from schemas.frames import tidy_types, wide_types
 from schemas.region import Decisions, Region
 from schemas.rules import load_rules
 
+_LOG = getLogger(__name__)
+
 
 def previous_submissions(
-    data: str, regions: str, partition: Partition, workers: int, limits: Limits = DEFAULT_LIMITS
+    data: str, regions: str, partition: Partition, workers: int, limits: Limits = DEFAULT_LIMITS, log: Logger = _LOG
 ) -> pl.DataFrame:
-    """The wide frame of last year's accepted submissions; empty where last year is neither delivered nor stored."""
-    accepted = _accepted(data, Path(regions), partition.region, partition.year - 1, workers, limits)
+    """The wide frame of last year's accepted submissions; empty where last year is neither delivered nor stored.
+
+    ``log`` is told how far reading last year's files is; those read before, in its own run too, are not read again.
+    """
+    accepted = _accepted(data, Path(regions), partition.region, partition.year - 1, workers, limits, log)
     return pl.DataFrame(schema=wide_types(partition.form, partition.rules)) if accepted is None else accepted
 
 
-def _accepted(data: str, regions: Path, region: Region, year: int, workers: int, limits: Limits) -> pl.DataFrame | None:
+def _accepted(
+    data: str, regions: Path, region: Region, year: int, workers: int, limits: Limits, log: Logger
+) -> pl.DataFrame | None:
     """The accepted submissions of a year, as its own run finds them; None where there are none and none are stored."""
     code = region.settings.code
     try:
@@ -50,9 +58,9 @@ def _accepted(data: str, regions: Path, region: Region, year: int, workers: int,
     rows = [{"region": code, "year": year, **msgspec.structs.asdict(entry)} for entry in receive(data, code, year)]
     files = pl.DataFrame(rows, schema=tidy_types("received_files"), orient="row")
     decisions: Decisions = load_decisions(regions, code, year)
-    before = _accepted(data, regions, region, year - 1, workers, limits)
+    before = _accepted(data, regions, region, year - 1, workers, limits, log)
     history = history_of(form, before) if before is not None else {}
-    reads = read_received(data, files, workers, limits)
+    reads, _ = read_received(data, files, workers, limits, log)
     folders = dict(zip(files["file"], files["folder_body"], strict=True))
     settled = settle_submissions(reads, folders, region, year, form, rules, decisions, history)
     judged = judge_submissions(settled.frame, reads, region, year, form, rules, history, has_history=bool(history))

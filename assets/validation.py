@@ -15,6 +15,7 @@ from assets.resources import Workspace
 from assets.views import coverage_view, findings_view, markdown
 from pipelines.explanations_table import explanations_frame
 from pipelines.findings_table import findings_frame, findings_from, ordered
+from pipelines.ingest.packed import Readings
 from pipelines.validate.roster import bodies_rows
 from pipelines.validate.submissions import (
     accept_submissions,
@@ -23,7 +24,6 @@ from pipelines.validate.submissions import (
     settle_submissions,
 )
 from schemas.frames import tidy_schema, tidy_types
-from schemas.intake import ReadFile
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"polars"}, io_manager_key="parquet")
@@ -33,7 +33,9 @@ def previous_year(context: dg.AssetExecutionContext, workspace: Workspace) -> dg
     Last year's accepted submissions, from storage or from last year's inbox; empty where there are none.
     """
     partition = workspace.partition(context)
-    frame = previous_submissions(workspace.data, workspace.regions, partition, workspace.workers, workspace.limits)
+    frame = previous_submissions(
+        workspace.data, workspace.regions, partition, workspace.workers, workspace.limits, context.log
+    )
     return dg.MaterializeResult(value=frame, metadata={"单位数 / bodies": frame.height})
 
 
@@ -57,7 +59,7 @@ def settled_submissions(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     received_files: pl.DataFrame,
-    readings: list[ReadFile],
+    readings: Readings,
     previous_year: pl.DataFrame,
 ) -> Iterator[dg.Output[pl.DataFrame]]:
     """Assign each file to a body, apply approved corrections, settle blanks, build the wide frame."""
@@ -99,7 +101,7 @@ def judged_submissions(
     submissions: pl.DataFrame,
     intake_findings: pl.DataFrame,
     previous_year: pl.DataFrame,
-    readings: list[ReadFile],
+    readings: Readings,
 ) -> Iterator[dg.Output[pl.DataFrame]]:
     """Every rule over every submission in one pass; the wrong cell named where it can be; copies of other returns."""
     partition = workspace.partition(context)

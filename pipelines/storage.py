@@ -89,6 +89,11 @@ def rollup_part_path(data: Place, year: int, part: str) -> UPath:
     return tables_path(data) / "rollup_parts" / str(year) / f"{_part(part)}.msgpack"
 
 
+def kept_readings_path(data: Place, region: str, year: int) -> UPath:
+    """Readings kept between runs: the folder ``DATA/tables/kept_readings/<region>/<year>``; may be deleted."""
+    return tables_path(data) / "kept_readings" / _part(region) / str(year)
+
+
 def board_path(data: Place, region: str, year: int) -> UPath:
     """The officer's board and the receipts of a region and year: ``DATA/board/<region>/<year>``."""
     return place(data) / "board" / _part(region) / str(year)
@@ -153,17 +158,32 @@ def write_atomic(path: Place, data: bytes) -> None:
     Raises OSError; the old file then still stands and no temporary file is left (after a kill one may be, see
     ``remove_partials``).
     """
+    with writing(path) as write:
+        write(data)
+
+
+@contextmanager
+def writing(path: Place) -> Iterator[Callable[[bytes], object]]:
+    """As ``write_atomic``, for what is made piece by piece: yields ``write(piece)``.
+
+    The file is put in place when the block ends; where it raises, nothing of it is left. Object storage gets it in one
+    put, for which the pieces are held in memory.
+    """
     target = local(path)
     if target is None:
-        remote = place(path)
+        remote, pieces = place(path), list[bytes]()
+        yield pieces.append
         if remote.protocol not in OBJECT_STORES:
             remote.parent.mkdir(parents=True, exist_ok=True)
-        remote.write_bytes(data)
+        remote.write_bytes(b"".join(pieces))
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}{PARTIAL}")
     try:
-        write_synced(partial, data)
+        with partial.open("xb") as file:
+            yield file.write
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(target)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -193,8 +213,10 @@ def brought(folder: Place) -> Iterator[Path]:
 def incoming(folder: Place) -> Iterator[tuple[Callable[[bytes], object], Callable[[Place], None]]]:
     """Write a file of any size whose name is known only at its end, such as the hash of its bytes.
 
-    Yields ``write(piece)`` and ``keep(path)``; ``keep`` puts the whole file at ``path``, in the same storage, unless
-    one stands there already. Without ``keep`` nothing is left. Raises OSError.
+    Yields ``write(piece)`` and ``keep(path)``; ``keep`` puts the whole file, forced to disk, at ``path``, in the same
+    storage, unless one stands there already. Without ``keep`` nothing is left. Several threads may do so at once and
+    share the disk's work; when all are done, ``settled(folder)`` makes the names as lasting as the bytes, and nothing
+    may refer to the files before. Raises OSError.
     """
     here = local(folder)
     if here is None:
@@ -218,11 +240,17 @@ def incoming(folder: Place) -> Iterator[tuple[Callable[[bytes], object], Callabl
                 file.flush()
                 os.fsync(file.fileno())
                 partial.replace(target)
-                sync_folder(target.parent)
 
             yield file.write, keep
     finally:
         partial.unlink(missing_ok=True)
+
+
+def settled(folder: Place) -> None:
+    """Make the names of what ``incoming`` kept in ``folder`` survive a power cut, however many there are."""
+    here = local(folder)
+    if here is not None and here.is_dir():
+        sync_folder(here)
 
 
 def link_atomic(path: Path, target: str) -> None:

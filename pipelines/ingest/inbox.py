@@ -5,6 +5,9 @@ stands in a file (readers), whose it is (pipelines/validate/roster.py).
 
 The manifest, never a file's time stamp, decides which version is newest: each (file, SHA-256) is recorded once, with
 the number of the look at the inbox that first saw it. Files first seen in one look arrived together.
+
+Every file is hashed at every look; what is kept already is not written again. The manifest is written when all that it
+names has been forced to disk.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 from upath import UPath
@@ -25,12 +29,14 @@ from pipelines.storage import (
     place,
     received_folder,
     received_path,
+    settled,
     write_atomic,
 )
 
 # Files that programs leave beside a document while it is open, or that a file manager makes for itself.
 PASSING_NAMES = ("~$", ".~", "._")
 PIECE = 1024 * 1024
+TAKERS = 4  # threads that take files in: a disk forces out several files in little more time than one
 PASSING_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -97,14 +103,31 @@ def _special(path: UPath) -> str | None:
 
 def _take_in(path: UPath, data: str) -> tuple[str, int]:
     """Keep a file's bytes as an original, in pieces, and return their SHA-256 and number."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file, incoming(received_folder(data)) as (write, keep):
-        while piece := file.read(PIECE):
+    with path.open("rb") as file:
+        start = file.read(PIECE)
+        digest, size = hashlib.sha256(start), len(start)
+        small = size < PIECE
+        while piece := b"" if small else file.read(PIECE):
             digest.update(piece)
             size += len(piece)
-            write(piece)
-        keep(received_path(data, digest.hexdigest()))
+        if received_path(data, digest.hexdigest()).exists():
+            return digest.hexdigest(), size
+        with incoming(received_folder(data)) as (write, keep):
+            if small:
+                write(start)
+            else:  # hashed again as it is written: it may have changed since
+                file.seek(0)
+                digest, size = hashlib.sha256(), 0
+                while piece := file.read(PIECE):
+                    digest.update(piece)
+                    size += len(piece)
+                    write(piece)
+            keep(received_path(data, digest.hexdigest()))
     return digest.hexdigest(), size
+
+
+def _looked_at(path: UPath, special: str | None, data: str) -> tuple[str, int]:
+    return (hashlib.sha256(special.encode()).hexdigest(), 0) if special else _take_in(path, data)
 
 
 def read_manifest(data: str, region: str, year: int) -> Manifest:
@@ -133,8 +156,11 @@ def _receive(data: str, region: str, year: int, root: UPath) -> list[ReceivedFil
     look = manifest.looks + 1
     new: list[Sight] = []
     found: list[ReceivedFile] = []
-    for name, path, special in _files(root, root):
-        digest, size = (hashlib.sha256(special.encode()).hexdigest(), 0) if special else _take_in(path, data)
+    files = list(_files(root, root))
+    with ThreadPoolExecutor(TAKERS) as threads:
+        taken = list(threads.map(lambda file: _looked_at(file[1], file[2], data), files))
+    settled(received_folder(data))
+    for (name, _, special), (digest, size) in zip(files, taken, strict=True):
         if (name, digest) not in known:
             known[name, digest] = look
             new.append(Sight(name, digest, size, look))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,13 +10,14 @@ import sys
 import threading
 import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipelines.ingest import sandbox
 from pipelines.ingest.limits import Limits, clock_held
-from pipelines.ingest.sandbox import read_each, read_many, read_one
+from pipelines.ingest.sandbox import read_many, read_one, read_stream
 from pipelines.ingest.wire import HEADER, Job, pack_job, pack_reply, unpack_job, unpack_reply
 from pipelines.settings import PROJECT
 from schemas.findings import Finding
@@ -51,6 +53,32 @@ def test_answers_come_in_the_order_of_the_files_from_several_processes():
 
 def test_no_files_no_processes():
     assert read_many([], LENGTH) == []
+
+
+def test_files_are_opened_as_processes_become_free():
+    opened: list[int] = []
+
+    def bring(number: int) -> bytes:
+        opened.append(number)
+        return bytes(number)
+
+    sources = [(f"{n}.txt", partial(bring, n)) for n in range(1, 200)]
+    with contextlib.closing(read_stream(sources, LENGTH, workers=2)) as answers:
+        for taken, answer in enumerate(answers, start=1):
+            assert answer.reads[0].format == str(answer.position + 1)
+            assert len(opened) - taken <= 2 * 8 + 2 + 2, "answers waiting, being handed on, being read"
+            if taken == 20:
+                break
+    assert len(opened) < 60, "whoever stops early has the rest left unopened"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("intake-")]
+
+
+def test_what_bringing_a_file_raises_is_raised_to_the_reader():
+    def bring() -> bytes:
+        raise OSError("the storage is away")
+
+    with pytest.raises(OSError, match="the storage is away"):
+        list(read_stream([("a", b"abc"), ("b", bring), ("c", b"abc")], LENGTH, workers=2))
 
 
 @pytest.mark.parametrize("ordeal", ORDEALS)
@@ -173,11 +201,11 @@ def test_sizes_are_checked_before_anything_starts():
 
 def test_an_archive_gives_an_answer_for_each_of_its_files():
     data = zipped({"一.txt": b"abc", "bad.txt": b"crash", "二.txt": b"abcd"})
-    (reads,) = read_each([("年报.zip", data)], ORDEAL)
+    reads = next(read_stream([("年报.zip", data)], ORDEAL)).reads
     assert [read.file for read in reads][:1] == ["年报.zip/一.txt"]
     assert kinds(reads[-1]) == ["reader_fault"]
     harmless = zipped({"一.txt": b"abc", "二.txt": b"abcd"})
-    (reads,) = read_each([("年报.zip", harmless)], LENGTH)
+    reads = next(read_stream([("年报.zip", harmless)], LENGTH)).reads
     assert [(read.file, read.format) for read in reads] == [("年报.zip/一.txt", "3"), ("年报.zip/二.txt", "4")]
 
 
