@@ -14,22 +14,20 @@ import msgspec
 import pandera.errors
 import polars as pl
 
-from pipelines.validate.stream import LARGE, extremes, scan_frame, survey
+from pipelines.validate.batches import Source
+from pipelines.validate.stream import count_frame, scan_frame, survey
 from schemas.form import Form
 from schemas.frames import (
     cell_type,
     domain_expression,
-    out_of_domain,
     residual_expression,
     residuals_schema,
     submissions_contract,
-    violated,
     wide_types,
 )
 from schemas.rules import LAST_YEAR, RuleSet
 
 Figure = Decimal | int
-EXTREMES = ("least?", "most?")  # no rule's id holds a question mark
 
 
 class SubmissionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,13 +103,7 @@ def residuals(
     return frame.lazy().select(pl.col("file"), *_residuals(form, rules, errors_only=errors_only)).collect()
 
 
-def _flags(form: Form, rules: RuleSet) -> list[pl.Expr]:
-    """Per rule and domain whether a submission breaks it, in catalogue order, named by its id."""
-    flags = [violated(rule, residual_expression(rule)).alias(rule.id) for rule in rules.rules]
-    return flags + [out_of_domain(form, domain) for domain in rules.domains]
-
-
-def broken_list(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def broken_list(form: Form, rules: RuleSet, frame: Source) -> pl.DataFrame:
     """What is broken as a long table: ``file``, ``rule`` (or domain id), ``residual``.
 
     Rows stand in frame order, then catalogue order. ``residual`` is decimal(38,4) in the unit of the rule's cells; for
@@ -122,15 +114,9 @@ def broken_list(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) 
     return survey(form, rules, scanned).findings.select("file", "rule", "residual")
 
 
-def broken_counts(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> dict[str, int]:
+def broken_counts(form: Form, rules: RuleSet, frame: Source) -> dict[str, int]:
     """How many files break each rule and domain, by id in catalogue order, zeros among them; nothing else is kept."""
-    columns = [flag.sum() for flag in _flags(form, rules)]
-    least, most = (one.alias(name) for one, name in zip(extremes(form, rules), EXTREMES, strict=True))
-    counts = frame.lazy().select(*columns, least, most).collect().row(0, named=True)
-    reached = [abs(figure) for figure in map(counts.pop, EXTREMES) if figure is not None]
-    if max(reached, default=0) >= LARGE:  # polars adds in 64 bits and wraps
-        return survey(form, rules, scan_frame(form, rules, frame, totals=False)).counts
-    return {name: int(count) for name, count in counts.items()}
+    return count_frame(form, rules, frame)
 
 
 def broken_pairs(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> list[tuple[str, str]]:

@@ -1,35 +1,43 @@
-"""All rules over one block of submissions held as integer columns: which row breaks which rule, by how much. Exact.
+"""All rules over one block of submissions: which row breaks which rule, and by how much. Exact.
 
-Belongs here: an edition's rules as weights on columns, a block's residuals, its sums by region. Does not belong here:
-reading tables and telling findings (stream.py), one return (vector.py).
+Belongs here: an edition's rules as weights on columns, their residuals over a block. Does not belong here: columns and
+their sums (lanes.py), reading tables and telling findings (stream.py), one return (vector.py).
 
-Every figure is an int64: a count as it is, an amount of money in ten-thousandths, as decimal(18,4) stores it. numpy
-adds such columns without saying when a sum leaves 64 bits, so a block is first asked how large its figures are; where
-a sum could leave them, every figure is taken as two halves of 32 bits whose sums cannot, and the halves are put
-together as Python's integers. Nothing is rounded and nothing wraps.
+numpy adds integers without saying when a sum leaves their bits. So each rule is evaluated in integers that surely hold
+its sum: with |figure| <= size in each column of the block, no partial sum, in whatever order, leaves
+-bound .. bound, where bound = sum(|weight| * size) + |constant| is computed in Python's integers; ``kind_for`` chooses
+16, 32 or 64 bits by it. Where even 64 do not do, every figure is taken as two halves of 32 bits whose sums cannot leave
+64, and the halves are put together as Python's integers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.validate.lanes import HALF, LOW, ROOM, Desk, Lanes, Signed, kind_for, whole
+from pipelines.validate.lanes import Block as Block
+from pipelines.validate.lanes import Bools as Bools
+from pipelines.validate.lanes import Ints as Ints
 from schemas.form import Form
 from schemas.rules import LAST_YEAR, Rule, RuleSet
 from schemas.tables import DECIMAL_SCALE
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 UNIT = 10**DECIMAL_SCALE  # ten-thousandths in one
-HALF = 32
-LOW = (1 << HALF) - 1
-ROOM = 1 << 62  # what sums of figures stay below in the fast path; the constant of a rule has as much again
 MOST = 1 << 28  # a rule's weights together stay below it, so that sums of halves stay within 64 bits
 FRACTION = "not_whole"  # the wide frame's count of figures that should be whole and are not
+SHORT = 1 << 16  # row numbers below it sort in one sweep
+
+
+def figure_of(parts: int) -> Decimal | int:
+    """A figure from ten-thousandths, an int where it is whole."""
+    whole_part, rest = divmod(parts, UNIT)
+    return Decimal(parts).scaleb(-DECIMAL_SCALE) if rest else whole_part
 
 
 class Sum(msgspec.Struct, frozen=True):
@@ -54,8 +62,7 @@ class Bound(msgspec.Struct, frozen=True):
 class Compiled(msgspec.Struct, frozen=True):
     """An edition's rules on positions of ``names``: the form's cells, last year's cells, ``not_whole``.
 
-    ``ids``: of rules, then domains, in catalogue order. ``limit``: figures whose size stays below it cannot make any
-    rule's sum leave 64 bits.
+    ``ids``: of rules, then domains, in catalogue order.
     """
 
     names: tuple[str, ...]
@@ -64,37 +71,6 @@ class Compiled(msgspec.Struct, frozen=True):
     ids: tuple[str, ...]
     sums: tuple[Sum, ...]
     bounds: tuple[Bound, ...]
-    limit: int
-
-
-class Block(msgspec.Struct, frozen=True):
-    """Columns by position of ``Compiled.names``, 0 where ``missing`` (None: nowhere) says that there is no figure.
-
-    ``freed``: per body attribute whether the body of the row has it.
-    """
-
-    columns: Sequence[Ints]
-    missing: Sequence[Bools | None]
-    freed: Mapping[str, Bools]
-    rows: int
-
-    def cut(self, start: int, stop: int) -> Block:
-        """The rows from ``start`` to before ``stop``."""
-        return Block(
-            [column[start:stop] for column in self.columns],
-            [None if mask is None else mask[start:stop] for mask in self.missing],
-            {name: flags[start:stop] for name, flags in self.freed.items()},
-            min(stop, self.rows) - start,
-        )
-
-    def take(self, rows: Ints) -> Block:
-        """The given rows alone, in their order."""
-        return Block(
-            [column[rows] for column in self.columns],
-            [None if mask is None else mask[rows] for mask in self.missing],
-            {name: flags[rows] for name, flags in self.freed.items()},
-            len(rows),
-        )
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -130,188 +106,167 @@ def compile_sums(form: Form, rules: RuleSet) -> Compiled:
     if most >= MOST or any(abs(one.constant) >= ROOM for one in sums):
         raise ValueError(f"the rules of {form.edition} have weights or constants too large for exact sums")
     ids = (*(rule.id for rule in rules.rules), *(domain.id for domain in rules.domains))
-    return Compiled(
-        (*names, FRACTION), frozenset(money), len(form.cells), ids, tuple(sums), tuple(bounds), ROOM // most
-    )
+    return Compiled((*names, FRACTION), frozenset(money), len(form.cells), ids, tuple(sums), tuple(bounds))
 
 
-class Reach(msgspec.Struct, frozen=True):
-    """How large a block's figures are: every one lies in ``-size .. size``; ``negative``: rows with one below 0."""
+class Off(msgspec.Struct, frozen=True):
+    """Where one rule or domain is broken in a block: a flag for each row, and a sum for each row.
 
-    size: int
-    negative: Ints
-
-
-def reach(block: Block) -> Reach:
-    """The size of a block's figures: no figure is larger, though none need be as large.
-
-    Figures or-ed bit by bit are 0 or more exactly where none of them is negative, and then at least the largest.
+    The residual in ten-thousandths is ``(total - constant) * factor``, or ``total`` as two halves of 32 bits.
     """
-    every = np.zeros(block.rows, dtype=np.int64)
-    for column in block.columns:
-        np.bitwise_or(every, column, out=every)
-    size, negative = int(every.max(initial=0)), np.flatnonzero(every < 0)
-    if len(negative):
-        for column in block.columns:
-            few = column[negative]
-            size = max(size, int(few.max()), -int(few.min()))
-    return Reach(size, negative)
+
+    flags: Bools
+    total: Signed
+    constant: int
+    factor: int
+    high: Ints | None = None
+
+    def residuals(self, rows: Ints) -> npt.NDArray[Any]:
+        """The residuals of some rows, exact."""
+        if self.high is not None:
+            return whole(self.total[rows].astype(np.int64), self.high[rows]) * self.factor
+        found = self.total[rows].astype(np.int64) - self.constant
+        if len(found) and max(int(found.max()), -int(found.min())) > ROOM // self.factor:
+            return found.astype(object) * self.factor
+        return found * self.factor
 
 
-def _add(terms: Sequence[tuple[int, int]], columns: Sequence[Ints], into: Ints) -> Ints:
-    """``sum(weight * column)``, written into ``into``."""
+def _add(terms: Sequence[tuple[int, int]], columns: Callable[[int], Signed], into: Signed) -> Signed:
+    """``sum(weight * column)``, written into ``into`` unless it is one column as it stands."""
     (first, weight), *others = terms
-    np.multiply(columns[first], weight, out=into)
+    total = columns(first) if weight == 1 else np.multiply(columns(first), weight, out=into)
     for position, weight in others:
         if weight == 1:
-            np.add(into, columns[position], out=into)
+            np.add(total, columns(position), out=into)
         elif weight == -1:
-            np.subtract(into, columns[position], out=into)
+            np.subtract(total, columns(position), out=into)
         else:
-            np.add(into, columns[position] * weight, out=into)
-    return into
+            np.add(total, columns(position) * weight, out=into)
+        total = into
+    return total
 
 
-def _off(relation: str, residual: Ints) -> Ints:
-    """The rows whose residual breaks the relation."""
-    if relation == "=":
-        return np.flatnonzero(residual)
-    return np.flatnonzero(residual < 0 if relation == ">=" else residual > 0)
+COMPARED = {"=": np.not_equal, ">=": np.less, "<=": np.greater}
 
 
-def _speaking(one: Sum, block: Block, rows: Ints) -> Ints:
-    """Those of ``rows`` in which the rule speaks: no term missing, condition met, body not freed."""
+def _hush(one: Sum, lanes: Lanes, flags: Bools) -> None:
+    """Take back the flags of rows in which the rule says nothing: a term missing, condition not met, body freed."""
+    block = lanes.block
     for position in one.needs:
         mask = block.missing[position]
-        if mask is not None and len(rows):
-            rows = rows[~mask[rows]]
-    if one.rule.when:
-        state = block.columns[one.condition][rows]
-        rows = rows[state == 0 if one.rule.when.state == "zero" else state > 0]
+        if mask is not None:
+            np.greater(flags, mask, out=flags)  # flagged and not missing
+    if one.rule.when and lanes.sizes[one.condition]:  # else the condition's figure is 0 everywhere: see _sum
+        state = lanes.get(one.condition, kind_for(lanes.sizes[one.condition]) or np.int64)
+        flags &= state == 0 if one.rule.when.state == "zero" else state > 0
     if one.rule.unless:
-        rows = rows[~block.freed[one.rule.unless][rows]]
-    return rows
+        np.greater(flags, block.freed[one.rule.unless], out=flags)
 
 
-def _silent(one: Sum, block: Block) -> bool:
-    """Whether the rule says nothing in the whole block because one of its terms is missing everywhere."""
-    masks = (block.missing[position] for position in one.needs)
-    return any(mask is not None and mask.all() for mask in masks)
+def _sum(one: Sum, lanes: Lanes, desk: Desk) -> Off | None:
+    """Where a rule is broken in a block; None where it is not at all."""
+    sizes = lanes.sizes
+    if not lanes.absent.isdisjoint(one.needs):
+        return None  # one of its terms is missing everywhere
+    if one.rule.when and one.rule.when.state == "positive" and not sizes[one.condition]:
+        return None
+    terms = [term for term in one.terms if sizes[term[0]]]  # columns of nothing but 0 add nothing
+    rows = lanes.block.rows
+    if not terms and one.rule.holds(-one.constant):
+        return None
+    bound = abs(one.constant) + sum(abs(weight) * sizes[position] for position, weight in terms)
+    kind = kind_for(bound)
+    flags = desk.array("flags", np.bool_, rows)
+    if kind is None:
+        off = _wide(one, terms, lanes, flags)
+    elif terms:
+        total = _add(terms, lambda position: lanes.get(position, kind), desk.array("total", kind, rows))
+        COMPARED[one.rule.relation](total, one.constant, out=flags)
+        off = Off(flags, total, one.constant, one.factor)
+    else:
+        flags.fill(True)
+        off = Off(flags, np.zeros(rows, dtype=np.int64), one.constant, one.factor)
+    _hush(one, lanes, flags)
+    return off
 
 
-def _narrow(one: Sum, block: Block, into: Ints) -> tuple[Ints, npt.NDArray[Any]]:
-    """Rows that break the rule and their residuals, where no sum can leave 64 bits."""
-    residual = _add(one.terms, block.columns, into)
-    if one.constant:
-        residual -= one.constant
-    rows = _speaking(one, block, _off(one.rule.relation, residual))
-    found = residual[rows]
-    if one.factor != 1 and len(found) and max(int(found.max()), -int(found.min())) > ROOM // one.factor:
-        return rows, found.astype(object) * one.factor
-    return rows, found * one.factor
+def _wide(one: Sum, terms: Sequence[tuple[int, int]], lanes: Lanes, flags: Bools) -> Off:
+    """The same for figures of any size: the halves are summed apart, what the low one carries goes to the high one.
 
-
-def _whole(low: Ints, high: Ints) -> npt.NDArray[Any]:
-    """Halves put together as Python's integers."""
-    whole: npt.NDArray[Any] = (high.astype(object) << HALF) + low.astype(object)
-    return whole
-
-
-def _wide(one: Sum, block: Block, lows: Sequence[Ints], highs: Sequence[Ints]) -> tuple[Ints, npt.NDArray[Any]]:
-    """The same for figures of any size: the halves are summed apart, what the low one carries goes to the high one."""
-    low = _add(one.terms, lows, np.empty(block.rows, dtype=np.int64)) - (one.constant & LOW)
-    high = _add(one.terms, highs, np.empty(block.rows, dtype=np.int64)) - (one.constant >> HALF)
+    A half is below 2**32 and the weights together below 2**28 (``MOST``), so that no sum of halves leaves 64 bits.
+    """
+    columns, rows = lanes.block.columns, lanes.block.rows
+    low, high = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)
+    low = _add(terms, lambda position: columns[position] & LOW, low) - (one.constant & LOW)
+    high = _add(terms, lambda position: columns[position] >> HALF, high) - (one.constant >> HALF)
     high += low >> HALF
     low &= LOW
     signed = np.where(high != 0, high, low)  # low is 0 or more now: the sign is the high half's, else the low one's
-    rows = _speaking(one, block, _off(one.rule.relation, signed))
-    return rows, _whole(low[rows], high[rows]) * one.factor
+    COMPARED[one.rule.relation](signed, 0, out=flags)
+    return Off(flags, low, 0, one.factor, high)
 
 
-def _outside(bound: Bound, block: Block, negative: Ints) -> tuple[Ints, npt.NDArray[Any]]:
-    """Rows with figures outside the domain, and how many, in ten-thousandths. ``negative``: as in Reach."""
+def _outside(bound: Bound, lanes: Lanes, desk: Desk) -> Off | None:
+    """Where figures lie outside the domain: the sum is how many. None where there is none."""
+    block = lanes.block
+    count: Signed
     if bound.whole:
-        fractions = block.columns[-1]
-        rows = np.flatnonzero(fractions)
-        return rows, fractions[rows] * UNIT
-    # Where no minimum lies above 0, only rows with a figure below 0 can break one.
-    rows = negative if max(bound.minima, default=0) <= 0 else np.arange(block.rows)
-    count = np.zeros(len(rows), dtype=np.int64)
-    if len(rows):
-        for position, minimum in zip(bound.positions, bound.minima, strict=True):
-            below = block.columns[position][rows] < minimum
+        last = len(block.columns) - 1
+        if not lanes.sizes[last]:
+            return None
+        count = block.columns[last]
+    else:
+        # Where no minimum lies above 0, only columns with a figure below 0 can break one.
+        asked = [
+            (position, minimum)
+            for position, minimum in zip(bound.positions, bound.minima, strict=True)
+            if position not in lanes.absent and (minimum > 0 or position in lanes.negative)
+        ]
+        if not asked:
+            return None
+        few = np.uint8 if len(asked) <= 255 else np.int64  # no count is larger than how many columns are asked
+        count, below = desk.array("count", few, block.rows), desk.array("below", np.bool_, block.rows)
+        count.fill(0)
+        for position, minimum in asked:
+            kind = kind_for(max(lanes.sizes[position], abs(minimum))) or np.int64
+            np.less(lanes.get(position, kind), minimum, out=below)
             mask = block.missing[position]
-            count += below if mask is None else below & ~mask[rows]
-    outside = np.flatnonzero(count)
-    return rows[outside], count[outside] * UNIT
+            if mask is not None:
+                np.greater(below, mask, out=below)
+            np.add(count, below.view(np.uint8), out=count)
+    return Off(np.not_equal(count, 0, out=desk.array("flags", np.bool_, block.rows)), count, 0, UNIT)
 
 
-def _suspects(compiled: Compiled, block: Block, reached: Reach) -> Ints:
-    """Rows that may break something; a row left out breaks nothing. Only where no sum can leave 64 bits.
-
-    Residuals of equalities or-ed bit by bit are 0 exactly where every one of them is, and those of inequalities, turned
-    so that below 0 is wrong, are negative exactly where one of them is. A missing figure counts as 0 here, in rules
-    that say nothing there: that may raise suspicion, never allay it.
-    """
-    wrong, below = np.zeros(block.rows, dtype=np.int64), np.zeros(block.rows, dtype=np.int64)
-    into = np.empty(block.rows, dtype=np.int64)
-    for one in compiled.sums:
-        if _silent(one, block):
-            continue
-        residual = _add(one.terms, block.columns, into)
-        if one.constant:
-            residual -= one.constant
-        if one.rule.when or one.rule.unless:  # where such a rule says nothing its residual may well not be 0
-            wrong[_speaking(one, block, _off(one.rule.relation, residual))] = 1
-        elif one.rule.relation == "=":
-            np.bitwise_or(wrong, residual, out=wrong)
-        else:
-            if one.rule.relation == "<=":
-                np.negative(residual, out=residual)
-            np.bitwise_or(below, residual, out=below)
-    wrong[reached.negative] = 1
-    for bound in compiled.bounds:
-        if bound.whole or max(bound.minima, default=0) > 0:  # else only a figure below 0 can break it
-            wrong[_outside(bound, block, reached.negative)[0]] = 1
-    return np.flatnonzero((wrong != 0) | (below < 0))
+def _each(compiled: Compiled, lanes: Lanes, desk: Desk) -> Iterator[tuple[int, Off]]:
+    """The rules and domains that a block may break, by position in ``ids``; each is to be used before the next."""
+    for at, one in enumerate(compiled.sums):
+        if (off := _sum(one, lanes, desk)) is not None:
+            yield at, off
+    for at, bound in enumerate(compiled.bounds, len(compiled.sums)):
+        if (off := _outside(bound, lanes, desk)) is not None:
+            yield at, off
 
 
-def judge(compiled: Compiled, block: Block, reached: Reach) -> Broken:
-    """Every rule and domain over a block. ``reached`` is ``reach(block)``.
-
-    A quick screen leaves the rows that may break something; only those are judged rule by rule.
-    """
-    if reached.size >= compiled.limit:
-        lows = [column & LOW for column in block.columns]
-        highs = [column >> HALF for column in block.columns]
-        return _gathered(compiled, block, reached.negative, [_wide(one, block, lows, highs) for one in compiled.sums])
-    suspects = _suspects(compiled, block, reached)
-    few = block.take(suspects)
-    into = np.empty(few.rows, dtype=np.int64)
-    negative = np.searchsorted(suspects, reached.negative)  # every row with a negative figure is a suspect
-    found = _gathered(compiled, few, negative, [_narrow(one, few, into) for one in compiled.sums])
-    return Broken(suspects[found.rows], found.rules, found.residuals)
+def tally(compiled: Compiled, lanes: Lanes, desk: Desk) -> list[int]:
+    """How many rows of a block break each of ``ids``."""
+    counts = [0] * len(compiled.ids)
+    for at, off in _each(compiled, lanes, desk):
+        counts[at] = int(np.count_nonzero(off.flags))
+    return counts
 
 
-def _gathered(compiled: Compiled, block: Block, negative: Ints, found: list[tuple[Ints, npt.NDArray[Any]]]) -> Broken:
-    """What the rules found, and the domains, in row order, then catalogue order."""
-    found = found + [_outside(bound, block, negative) for bound in compiled.bounds]
-    rows = np.concatenate([rows for rows, _ in found])
-    rules = np.repeat(np.arange(len(found)), [len(rows) for rows, _ in found])
-    order = np.argsort(rows, kind="stable")  # the pieces stand in catalogue order, and so do they within a row
-    return Broken(rows[order], rules[order], np.concatenate([residuals for _, residuals in found])[order])
-
-
-def add_up(columns: Sequence[Ints], starts: Ints, rows: int, size: int) -> npt.NDArray[Any]:
-    """Sums of each column over runs of rows that begin at ``starts``: runs x columns, exact.
-
-    ``size`` bounds the figures as in Reach. Python's integers where a sum could leave 64 bits.
-    """
-    if size * rows < ROOM:
-        sums = np.empty((len(columns), len(starts)), dtype=np.int64)
-        for position, column in enumerate(columns):
-            np.add.reduceat(column, starts, out=sums[position])
-        return sums.T
-    lows = np.array([np.add.reduceat(column & LOW, starts) for column in columns])
-    highs = np.array([np.add.reduceat(column >> HALF, starts) for column in columns])
-    return _whole(lows, highs).T
+def judge(compiled: Compiled, lanes: Lanes, desk: Desk) -> Broken:
+    """Every rule and domain over a block."""
+    pieces: list[tuple[int, Ints, npt.NDArray[Any]]] = []
+    for at, off in _each(compiled, lanes, desk):
+        rows = np.flatnonzero(off.flags)
+        if len(rows):
+            pieces.append((at, rows, off.residuals(rows)))
+    if not pieces:
+        none = np.empty(0, dtype=np.int64)
+        return Broken(none, none, none)
+    found = np.concatenate([rows for _, rows, _ in pieces])
+    rules = np.repeat([at for at, _, _ in pieces], [len(rows) for _, rows, _ in pieces])
+    keys = found.astype(np.uint16) if lanes.block.rows <= SHORT else found
+    order = np.argsort(keys, kind="stable")  # the pieces stand in catalogue order, and so do they within a row
+    return Broken(found[order], rules[order], np.concatenate([residuals for _, _, residuals in pieces])[order])

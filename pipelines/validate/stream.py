@@ -3,16 +3,14 @@
 Belongs here: reading wide Parquet files batch by batch, telling what the kernel found, adding batches up. Does not
 belong here: the arithmetic (kernel.py), frames in memory and the pandera gate (bulk.py), wording (check.py).
 
-polars reads and decodes the next batch on its own threads while this one is judged; a batch is judged in blocks whose
-columns stay in the processor's cache. The order of findings is the order of the files, then of their rows, then of the
-catalogue, whatever the size of batches.
+A batch is judged in blocks of rows. The order of findings is the order of the files, then of their rows, then of the
+catalogue, whatever the size of batches and however many are read at once (batches.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Context, Decimal
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +20,14 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipelines.validate.kernel import Block, Broken, Compiled, add_up, compile_sums, judge, reach
+from pipelines.validate.batches import BATCH_ROWS, Source, batches_of, files_of
+from pipelines.validate.kernel import Broken, Compiled, compile_sums, judge, tally
+from pipelines.validate.lanes import Block, Desk, Ints, Lanes
 from schemas.form import Form
 from schemas.frames import ATTRIBUTES, submissions_contract, wide_types
 from schemas.rules import LAST_YEAR, RuleSet
 from schemas.tables import DECIMAL_SCALE
 
-BATCH_ROWS = 20_000
 BLOCK_ROWS = 20_000  # fewer cost more in calls than the processor's cache gives back
 RESIDUAL = pl.Decimal(38, DECIMAL_SCALE)  # holds every count and every amount exactly
 FINDINGS: dict[str, pl.DataType] = {
@@ -38,7 +37,6 @@ FINDINGS: dict[str, pl.DataType] = {
     "residual": RESIDUAL,
 }
 SCATTERED = 16  # regions whose rows stand in shorter runs than this are sorted before they are added up
-LARGE = 1 << 50  # sums of counts of this size and more are not left to polars, which wraps at 64 bits
 EXACT = Context(prec=60)
 KEPT = ("region", "file")  # columns of identity that findings and totals name
 
@@ -78,32 +76,10 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     broken: pl.DataFrame | None
 
 
-def extremes(form: Form, rules: RuleSet) -> tuple[pl.Expr, pl.Expr]:
-    """The smallest and the largest count of a whole frame, null where there is none. Decimals cannot wrap in polars."""
-    names = [
-        name
-        for name, kind in wide_types(form, rules).items()
-        if (name in form.by_id or name.endswith(LAST_YEAR)) and not isinstance(kind, pl.Decimal)
-    ]
-    return pl.min_horizontal(pl.col(names).min()), pl.max_horizontal(pl.col(names).max())
-
-
 def columns_read(form: Form, rules: RuleSet) -> list[str]:
     """The columns of the wide frame that a scan reads."""
     cells = [name for name in wide_types(form, rules) if name in form.by_id or name.endswith(LAST_YEAR)]
     return [*KEPT, "not_whole", *ATTRIBUTES, *cells]
-
-
-def files_of(paths: Path | Iterable[Path]) -> list[Path]:
-    """The Parquet files of a folder in order of name, one file, or the given files in the given order.
-
-    Raises FileNotFoundError where there is none.
-    """
-    one = [paths] if isinstance(paths, Path) else list(paths)
-    files = sorted(paths.glob("*.parquet")) if isinstance(paths, Path) and paths.is_dir() else one
-    if not files:
-        raise FileNotFoundError(f"没有可检查的 Parquet 文件：{paths} (no Parquet file to check)")
-    return files
 
 
 def hold_contract(form: Form, files: Sequence[Path]) -> None:
@@ -113,10 +89,10 @@ def hold_contract(form: Form, files: Sequence[Path]) -> None:
     """
     seen: list[pl.Schema] = []
     for file in files:
-        empty = pl.scan_parquet(file).head(0).collect()
-        if empty.schema not in seen:
-            submissions_contract(form.edition).validate(empty)
-            seen.append(empty.schema)
+        schema = pl.scan_parquet(file, glob=False).collect_schema()
+        if schema not in seen:
+            submissions_contract(form.edition).validate(schema.to_frame(eager=False))  # columns alone, nothing to read
+            seen.append(schema)
 
 
 def _integers(series: pl.Series, money: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_] | None]:
@@ -136,7 +112,7 @@ def block_of(compiled: Compiled, batch: pl.DataFrame) -> Block:
     return Block([ints for ints, _ in pairs], [mask for _, mask in pairs], freed, batch.height)
 
 
-def _decimals(residuals: npt.NDArray[Any]) -> pl.Series:
+def decimals(residuals: npt.NDArray[Any]) -> pl.Series:
     """Residuals in ten-thousandths as decimal(38,4)."""
     if residuals.dtype == object:
         exact = [Decimal(int(one)).scaleb(-DECIMAL_SCALE, EXACT) for one in residuals]
@@ -152,36 +128,30 @@ def _decimals(residuals: npt.NDArray[Any]) -> pl.Series:
 def _told(compiled: Compiled, batch: pl.DataFrame, broken: Broken) -> pl.DataFrame:
     ids = pl.Series("rule", compiled.ids, dtype=pl.String)
     named = batch.select(KEPT)[broken.rows]
-    return named.with_columns(ids.gather(pl.Series(broken.rules)), _decimals(broken.residuals))
+    return named.with_columns(ids.gather(pl.Series(broken.rules)), decimals(broken.residuals))
 
 
-def _adjacent(batch: pl.DataFrame) -> pl.DataFrame:
-    """The batch itself where each region's rows stand together, else in order of region."""
+def _starts(batch: pl.DataFrame) -> Ints:
+    """Where runs of rows of one region begin."""
     region = batch.get_column("region")
-    runs = int((region != region.shift(1)).sum()) + 1
-    return batch if runs <= batch.height // SCATTERED + 1 else batch.sort("region", maintain_order=True)
+    return np.flatnonzero((region != region.shift(1)).fill_null(value=True).to_numpy())
 
 
-def _totals(compiled: Compiled, batch: pl.DataFrame, block: Block, sizes: Sequence[int]) -> dict[str, Total]:
-    """Totals by region in order of first sight. ``sizes``: how large the figures of each part of the batch are."""
-    region = batch.get_column("region")
-    starts = np.flatnonzero((region != region.shift(1)).fill_null(value=True).to_numpy())
-    totals: dict[str, Total] = {}
-    for part, (begin, end) in enumerate(_parts(batch.height)):
-        inside = starts[(starts > begin) & (starts < end)]
-        cuts = np.concatenate([[begin], inside])
-        piece = block.cut(begin, end)
-        sums = add_up(piece.columns[: compiled.cells], cuts - begin, piece.rows, sizes[part]).tolist()
-        rows = np.diff([*cuts, end])
-        given = np.repeat(rows[:, None], compiled.cells, axis=1)
-        for position, mask in enumerate(piece.missing[: compiled.cells]):
-            if mask is not None:
-                given[:, position] -= np.add.reduceat(mask.astype(np.int64), cuts - begin)
-        told = zip(region[cuts].to_list(), rows.tolist(), sums, given.tolist(), strict=True)
-        for name, count, added, known in told:
-            total = Total(count, tuple(added), tuple(known))
-            totals[name] = totals[name] + total if name in totals else total
-    return totals
+def _within(starts: Ints, begin: int, end: int) -> Ints:
+    """Where runs begin in the rows from ``begin`` to before ``end``, counted from there; one cut there begins anew."""
+    return np.concatenate([[0], starts[(starts > begin) & (starts < end)] - begin])
+
+
+def _totals(compiled: Compiled, region: pl.Series, lanes: Lanes, starts: Ints) -> Iterator[tuple[str, Total]]:
+    """What each run of one region within a block adds up to. ``starts``: of the runs, for which ``lanes`` has sums."""
+    rows = np.diff(starts, append=lanes.block.rows)
+    sums = np.array(lanes.sums).T.tolist()
+    known = np.repeat(rows[:, None], compiled.cells, axis=1)
+    for position, mask in enumerate(lanes.block.missing[: compiled.cells]):
+        if mask is not None:
+            known[:, position] -= np.add.reduceat(mask, starts, dtype=np.int64)
+    for name, count, added, given in zip(region[starts].to_list(), rows.tolist(), sums, known.tolist(), strict=True):
+        yield name, Total(count, tuple(added), tuple(given))
 
 
 def _parts(rows: int) -> list[tuple[int, int]]:
@@ -195,56 +165,93 @@ def _named(batch: pl.DataFrame) -> None:
             raise ValueError(f"提交表的 {name} 列有空值，请补全 (column {name} of submissions has nulls: fill them)")
 
 
+def _added(into: dict[str, Total], told: Iterable[tuple[str, Total]]) -> None:
+    for name, total in told:
+        into[name] = into[name] + total if name in into else total
+
+
+def _totals_of(compiled: Compiled, batch: pl.DataFrame, desk: Desk) -> dict[str, Total]:
+    """Totals by region, in order of first sight, of a batch whose regions do not stand together."""
+    region = batch.get_column("region")
+    together = batch.sort("region", maintain_order=True)
+    block, names, starts = block_of(compiled, together), together.get_column("region"), _starts(together)
+    sums: dict[str, Total] = {}
+    for begin, end in _parts(batch.height):
+        inside = _within(starts, begin, end)
+        lanes = Lanes(block.cut(begin, end), desk, inside, compiled.cells)
+        _added(sums, _totals(compiled, names[begin:end], lanes, inside))
+    return {name: sums[name] for name in region.unique(maintain_order=True)}
+
+
 def scan_batch(
-    compiled: Compiled, batch: pl.DataFrame, errors: npt.NDArray[np.bool_], *, totals: bool, broken: bool
+    compiled: Compiled, batch: pl.DataFrame, errors: npt.NDArray[np.bool_], desk: Desk, *, totals: bool, broken: bool
 ) -> Scanned:
     """One batch of the wide frame judged. ``errors``: which of ``compiled.ids`` are errors."""
     _named(batch)
-    block = block_of(compiled, batch)
-    found, sizes = [], []
+    block, region, starts = block_of(compiled, batch), batch.get_column("region"), _starts(batch)
+    added: dict[str, Total] = {}
+    together = len(starts) <= batch.height // SCATTERED + 1
+    found = []
     for begin, end in _parts(batch.height):
-        piece = block.cut(begin, end)
-        reached = reach(piece)
-        sizes.append(reached.size)
-        judged = judge(compiled, piece, reached)
+        inside = _within(starts, begin, end) if totals and together else None
+        lanes = Lanes(block.cut(begin, end), desk, inside, compiled.cells)
+        judged = judge(compiled, lanes, desk)
         found.append(Broken(judged.rows + begin, judged.rules, judged.residuals))
+        if inside is not None:
+            _added(added, _totals(compiled, region[begin:end], lanes, inside))
     every = Broken(*(np.concatenate([getattr(one, name) for one in found]) for name in Broken.__struct_fields__))
     counts = np.bincount(every.rules, minlength=len(compiled.ids)).tolist()
-    added: dict[str, Total] = {}
-    if totals:
-        together = _adjacent(batch)
-        if together is batch:
-            added = _totals(compiled, batch, block, sizes)
-        else:
-            whole = [max(sizes)] * len(sizes)
-            sorted_totals = _totals(compiled, together, block_of(compiled, together), whole)
-            added = {name: sorted_totals[name] for name in batch.get_column("region").unique(maintain_order=True)}
     return Scanned(
         rows=batch.height,
         findings=_told(compiled, batch, every),
         counts=dict(zip(compiled.ids, counts, strict=True)),
-        totals=added,
+        totals=added if together or not totals else _totals_of(compiled, batch, desk),
         broken=batch[np.unique(every.rows[errors[every.rules]])] if broken else None,
     )
+
+
+def _count_batch(compiled: Compiled, batch: pl.DataFrame, desk: Desk) -> list[int]:
+    block = block_of(compiled, batch)
+    tallies = [tally(compiled, Lanes(block.cut(*part), desk), desk) for part in _parts(batch.height)]
+    return [sum(one) for one in zip(*tallies, strict=True)]
 
 
 def scan_frame(
     form: Form,
     rules: RuleSet,
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: Source,
     *,
     batch_rows: int = BATCH_ROWS,
+    threads: int | None = None,
     totals: bool = True,
     broken: bool = False,
 ) -> Iterator[Scanned]:
-    """A wide frame, in memory or lazy, judged batch by batch in its order; as ``scan_submissions`` otherwise."""
+    """A wide frame, in memory, lazy or in Parquet files, judged batch by batch in its order.
+
+    What the batches say together depends neither on ``batch_rows`` nor on ``threads``; as ``scan_submissions``
+    otherwise, but nothing is held to the contract.
+    """
     compiled = compile_sums(form, rules)
     severities = [rule.severity for rule in rules.rules] + [domain.severity for domain in rules.domains]
     errors = np.array([severity == "error" for severity in severities])
-    columns = frame.lazy().select(columns_read(form, rules))
-    for batch in columns.collect_batches(chunk_size=batch_rows, maintain_order=True):
+    desk = Desk()
+    batches = batches_of(frame, columns_read(form, rules), batch_rows, threads)
+    return (
+        scan_batch(compiled, batch, errors, desk, totals=totals, broken=broken) for batch in batches if batch.height
+    )
+
+
+def count_frame(
+    form: Form, rules: RuleSet, frame: Source, *, batch_rows: int = BATCH_ROWS, threads: int | None = None
+) -> dict[str, int]:
+    """How many submissions break each rule and domain, by id in catalogue order, zeros among them; nothing else."""
+    compiled = compile_sums(form, rules)
+    columns = [name for name in columns_read(form, rules) if name not in KEPT]
+    counts, desk = [0] * len(compiled.ids), Desk()
+    for batch in batches_of(frame, columns, batch_rows, threads):
         if batch.height:
-            yield scan_batch(compiled, batch, errors, totals=totals, broken=broken)
+            counts = list(map(int.__add__, counts, _count_batch(compiled, batch, desk)))
+    return dict(zip(compiled.ids, counts, strict=True))
 
 
 def scan_submissions(
@@ -253,26 +260,22 @@ def scan_submissions(
     paths: Path | Iterable[Path],
     *,
     batch_rows: int = BATCH_ROWS,
+    threads: int | None = None,
     totals: bool = True,
     broken: bool = False,
 ) -> Iterator[Scanned]:
     """A dataset of wide submissions in one pass: a folder of Parquet files, one file, or files in the given order.
 
-    Yields at least one Scanned for every ``batch_rows`` rows; what they say together does not depend on ``batch_rows``.
+    Yields a Scanned for every batch of about ``batch_rows`` rows (``batches_of``); what they say together depends
+    neither on ``batch_rows`` nor on ``threads``, how many batches are read at once (None: ``usual_threads``).
     Memory is some batches, however many rows there are. Files are held to the pandera contract before any row is read.
 
     Raises FileNotFoundError where there is no file, pandera's SchemaError where a file's columns are not the
-    contract's, ValueError for a submission without region or file, or where ``batch_rows`` is below 1.
+    contract's, ValueError for a submission without region or file, or where ``batch_rows`` or ``threads`` is below 1.
     """
-    if batch_rows < 1:
-        raise ValueError("batch_rows 至少为 1 (batch_rows is at least 1)")
     files = files_of(paths)
     hold_contract(form, files)
-    # One file after another: polars reads ahead in every file it is given, and that is what memory would go to.
-    return chain.from_iterable(
-        scan_frame(form, rules, pl.scan_parquet(file), batch_rows=batch_rows, totals=totals, broken=broken)
-        for file in files
-    )
+    return scan_frame(form, rules, files, batch_rows=batch_rows, threads=threads, totals=totals, broken=broken)
 
 
 def survey(form: Form, rules: RuleSet, scanned: Iterable[Scanned]) -> Scanned:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.validate import kernel, stream
+from pipelines.validate import batches, kernel, lanes, stream
 from pipelines.validate.bulk import broken_counts, broken_list
 from pipelines.validate.localise import localise
 from pipelines.validate.localise_stream import localise_broken
@@ -24,7 +24,9 @@ TYPES = wide_types(FORM, RULES)
 MONEY = {cell.id for cell in FORM.cells if cell.kind == "money"}
 KEYS = [name for name in TYPES if name in FORM.by_id or name.endswith(LAST_YEAR)]
 MOST = 2**63 - 1
-COUNTS = st.one_of(st.none(), st.integers(-3, 9), st.sampled_from([MOST, -MOST - 1, 2**62, 2**57, -(2**57), 2**40]))
+# Among them the edges at which sums of 16, 32 and 64 bits have just room or no more.
+EDGES = [2**15 - 1, 2**15, 6_000, 2**31 - 1, -(2**31), 2**28, 2**40, 2**57, -(2**57), 2**62, MOST, -MOST - 1]
+COUNTS = st.one_of(st.none(), st.integers(-3, 9), st.sampled_from(EDGES))
 AMOUNTS = st.one_of(
     st.none(), st.decimals(-5, 5, places=4), st.sampled_from([Decimal("99999999999999.9999"), -Decimal(10**14 - 1)])
 )
@@ -119,27 +121,36 @@ def test_the_stream_equals_the_naive_evaluation_for_figures_of_any_size(drawn):
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lines(), st.integers(1, 9), st.integers(1, 5))
-def test_files_batches_and_blocks_of_any_size_say_the_same_in_the_same_order(tmp_path, drawn, batch_rows, cut):
+@given(lines(), st.integers(1, 9), st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 2, 1000]))
+def test_files_batches_and_threads_of_any_number_say_the_same_in_the_same_order(
+    tmp_path, drawn, batch_rows, cut, threads, large
+):
     frame = table(drawn)
     for old in tmp_path.glob("*.parquet"):
         old.unlink()
     for number, begin in enumerate(range(0, len(drawn), cut)):
-        frame[begin : begin + cut].write_parquet(tmp_path / f"part-{number:03}.parquet", row_group_size=2)
+        frame[begin : begin + cut].write_parquet(tmp_path / f"part-{number:03}.parquet", row_group_size=1 + number % 3)
     whole = scanned(frame, batch_rows=1000, broken=True)
-    parts = survey(FORM, RULES, scan_submissions(FORM, RULES, tmp_path, batch_rows=batch_rows, broken=True))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batches, "LARGE_GROUP", large)  # files above it are cut by polars, the others by row groups
+        told = scan_submissions(FORM, RULES, tmp_path, batch_rows=batch_rows, threads=threads, broken=True)
+        parts = survey(FORM, RULES, told)
+    assert broken_counts(FORM, RULES, tmp_path) == whole.counts
+    assert broken_list(FORM, RULES, tmp_path).equals(whole.findings.select("file", "rule", "residual"))
     assert parts.findings.equals(whole.findings)
     assert (parts.counts, parts.totals, parts.rows) == (whole.counts, whole.totals, whole.rows)
     assert list(parts.totals) == list(whole.totals)
     assert parts.broken.equals(whole.broken)
 
 
-def test_blocks_smaller_than_a_batch_say_the_same(monkeypatch):
-    drawn = [line(n, dense() | {KEYS[n]: n, KEYS[5]: None}, ["511725", "511702"][n // 3 % 2]) for n in range(40)]
+@pytest.mark.parametrize("run", [3, 20], ids=["regions scattered", "regions together"])
+def test_blocks_smaller_than_a_batch_say_the_same(monkeypatch, run):
+    drawn = [line(n, dense() | {KEYS[n]: n, KEYS[5]: None}, ["511725", "511702"][n // run % 2]) for n in range(40)]
     whole = scanned(table(drawn), batch_rows=40)
     monkeypatch.setattr(stream, "BLOCK_ROWS", 7)
     parts = scanned(table(drawn), batch_rows=40)
     assert parts.findings.equals(whole.findings)
+    assert parts.counts == broken_counts(FORM, RULES, table(drawn))
     assert parts.totals == whole.totals == naive_totals(drawn)
 
 
@@ -163,9 +174,21 @@ def test_a_sum_that_64_bits_would_call_0_is_told_exactly(monkeypatch):
     assert (WRAPS, residual) in told.findings.select("rule", "residual").rows()
     assert broken_counts(FORM, RULES, table(drawn))[WRAPS] == 1
     # The planted defect: without the guard the same return passes this rule.
-    honest = kernel.reach
-    monkeypatch.setattr(stream, "reach", lambda block: kernel.Reach(0, honest(block).negative))
+    monkeypatch.setattr(kernel, "kind_for", lambda bound: np.int64)
     assert WRAPS not in scanned(table(drawn)).findings["rule"].to_list()
+
+
+@pytest.mark.parametrize(("figure", "kind"), [(2**14, np.int16), (2**30, np.int32)])
+def test_sums_that_narrow_integers_would_call_0_are_told_exactly(monkeypatch, figure, kind):
+    values = dict.fromkeys((term.key for term in RULES.by_id[WRAPS].terms), 0)
+    four = [term.key for term in RULES.by_id[WRAPS].terms if term.sign < 0][:4]
+    drawn = [line(1, values | dict.fromkeys(four, figure))]
+    assert np.array(4 * figure).astype(kind) == 0
+    assert scanned(table(drawn)).findings.rows() == naive(drawn)
+    # The planted defect: integers chosen by each figure, not by what a sum of them may reach.
+    monkeypatch.setattr(kernel, "kind_for", lambda bound: lanes.kind_for(bound // 4))
+    with np.errstate(over="ignore"):
+        assert scanned(table(drawn)).findings.rows() != naive(drawn)
 
 
 def test_totals_beyond_64_bits_are_exact():
@@ -177,10 +200,10 @@ def test_totals_beyond_64_bits_are_exact():
 @pytest.mark.parametrize(
     ("name", "defect"),
     [
-        ("_silent", lambda one, block: True),
-        ("_speaking", lambda one, block, rows: rows),
-        ("_off", lambda relation, residual: np.flatnonzero(residual > 0)),
-        ("_outside", lambda bound, block, negative: (np.arange(0), np.arange(0))),
+        ("_sum", lambda one, lanes, desk: None),
+        ("_hush", lambda one, lanes, flags: None),
+        ("COMPARED", {"=": np.greater, ">=": np.less, "<=": np.greater}),
+        ("_outside", lambda bound, lanes, desk: None),
     ],
 )
 def test_a_planted_defect_of_the_kernel_differs_from_the_naive_evaluation(monkeypatch, name, defect):
@@ -235,15 +258,19 @@ def test_what_is_handed_to_localisation_gets_the_answers_that_localise_gives():
 def test_what_is_not_of_the_contract_is_refused_before_any_row_is_read(tmp_path):
     frame = table([line(1, dense())])
     frame.write_parquet(tmp_path / "a.parquet")
-    frame.drop("requests.granted.total").write_parquet(tmp_path / "b.parquet")
-    with pytest.raises(pandera.errors.SchemaError):
-        scan_submissions(FORM, RULES, tmp_path)
+    leaf = "requests.granted.total"
+    for other in (frame.drop(leaf), frame.with_columns(pl.col(leaf).cast(pl.Int32)), frame.select(reversed(TYPES))):
+        other.write_parquet(tmp_path / "b.parquet")
+        with pytest.raises(pandera.errors.SchemaError):
+            scan_submissions(FORM, RULES, tmp_path)
     with pytest.raises(FileNotFoundError):
         scan_submissions(FORM, RULES, tmp_path / "nothing", batch_rows=5)
     with pytest.raises(FileNotFoundError):
         scan_submissions(FORM, RULES, [])
     with pytest.raises(ValueError, match="batch_rows"):
         scan_submissions(FORM, RULES, tmp_path / "a.parquet", batch_rows=0)
+    with pytest.raises(ValueError, match="threads"):
+        scan_submissions(FORM, RULES, tmp_path / "a.parquet", threads=0)
     assert next(scan_submissions(FORM, RULES, tmp_path / "a.parquet")).rows == 1
 
 

@@ -1,0 +1,104 @@
+"""The wide frame in batches, in its order and in bounded memory, the next ones read while one is worked on.
+
+Belongs here: how a frame or Parquet files are cut, and threads. Does not belong here: what is done with a batch
+(stream.py).
+
+A batch of a Parquet file is some whole row groups. Threads read batches ahead; whoever asks for batches judges them in
+its own thread, because judging runs too much Python between numpy's loops for two threads to do it at once: they would
+wait for one another. Decoding runs none. Where row groups are large, polars reads the file and cuts it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+Source = pl.DataFrame | pl.LazyFrame | Path | Sequence[Path]
+BATCH_ROWS = 20_000
+LARGE_GROUP = 4 * BATCH_ROWS  # row groups of more rows are not read whole
+
+
+def files_of(paths: Path | Iterable[Path]) -> list[Path]:
+    """The Parquet files of a folder in order of name, one file, or the given files in the given order.
+
+    Raises FileNotFoundError where there is none.
+    """
+    one = [paths] if isinstance(paths, Path) else list(paths)
+    files = sorted(paths.glob("*.parquet")) if isinstance(paths, Path) and paths.is_dir() else one
+    if not files:
+        raise FileNotFoundError(f"没有可检查的 Parquet 文件：{paths} (no Parquet file to check)")
+    return files
+
+
+def usual_threads() -> int:
+    """How many batches are read at once where nothing else is asked for: one per processor, from 2 to 4."""
+    return min(max(os.cpu_count() or 1, 2), 4)
+
+
+def batches_of(
+    source: Source, columns: Sequence[str], rows: int = BATCH_ROWS, threads: int | None = None
+) -> Iterator[pl.DataFrame]:
+    """Some columns of a frame or of Parquet files (as ``files_of``), in their order, in batches of ``rows`` rows.
+
+    Row groups of a file are not cut: a batch has at most ``LARGE_GROUP`` rows where they are larger than ``rows``. A
+    file with row groups larger than that, and a lazy frame, are left to polars. ``threads``: as ``usual_threads``.
+
+    Raises FileNotFoundError where there is no file, ValueError where ``rows`` or ``threads`` is below 1.
+    """
+    threads = usual_threads() if threads is None else threads
+    for name, number in (("batch_rows", rows), ("threads", threads)):
+        if number < 1:
+            raise ValueError(f"{name} 至少为 1 ({name} is at least 1)")
+    if isinstance(source, pl.DataFrame):
+        return source.select(columns).iter_slices(rows)
+    if isinstance(source, pl.LazyFrame):
+        return _cut(source.select(columns), rows)
+    return _of_files(files_of(source), columns, rows, threads)
+
+
+def _cut(frame: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
+    return frame.collect_batches(chunk_size=rows, maintain_order=True)
+
+
+def _groups(file: Path, rows: int) -> list[tuple[int, int]] | None:
+    """First row and number of rows of runs of row groups of at most ``rows`` rows, or of one; None: some are large."""
+    metadata = pq.read_metadata(file)
+    runs: list[tuple[int, int]] = []
+    start = 0
+    for group in range(metadata.num_row_groups):
+        size = metadata.row_group(group).num_rows
+        if size > LARGE_GROUP:
+            return None
+        if runs and runs[-1][1] + size <= rows:
+            runs[-1] = (runs[-1][0], runs[-1][1] + size)
+        else:
+            runs.append((start, size))
+        start += size
+    return runs
+
+
+def _of_files(files: Sequence[Path], columns: Sequence[str], rows: int, threads: int) -> Iterator[pl.DataFrame]:
+    with ThreadPoolExecutor(threads, "read") as pool:
+        ahead: deque[Future[pl.DataFrame]] = deque()
+        try:
+            for file in files:
+                frame, groups = pl.scan_parquet(file, glob=False).select(columns), _groups(file, rows)
+                if groups is None:
+                    while ahead:
+                        yield ahead.popleft().result()
+                    yield from _cut(frame, rows)
+                for start, size in groups or ():
+                    ahead.append(pool.submit(frame.slice(start, size).collect))
+                    if len(ahead) > threads:
+                        yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for one in ahead:
+                one.cancel()
