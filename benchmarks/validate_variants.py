@@ -114,18 +114,22 @@ def stream_bounded(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:
 
 
 def stream_localise(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:
-    from pipelines.validate.localise_stream import localise_broken
+    from pipelines.validate.localise_stream import localiser, located
     from pipelines.validate.stream import scan_submissions
     from schemas.frames import submissions_contract
 
     submissions_contract(EDITION)
+    localiser(EDITION)
+    broken = 0
+
+    def passed():
+        nonlocal broken
+        for scanned in scan_submissions(form, rules, path, broken=True):
+            broken += scanned.broken.height
+            yield scanned
 
     def work() -> tuple[int, int]:
-        broken = explained = 0
-        for scanned in scan_submissions(form, rules, path, broken=True):
-            told = localise_broken(form, rules, scanned.broken)
-            broken += len(told)
-            explained += sum(1 for _, _, explanations in told if explanations)
+        explained = sum(table["file"].n_unique() for table in located(EDITION, passed()))
         return broken, explained
 
     return work, lambda told: {"localised": told[0], "explained": told[1]}

@@ -37,7 +37,7 @@ class Case(msgspec.Struct, frozen=True):
     claims: tuple[Claim, ...] = ()
 
 
-class _Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True):
     """One way to satisfy the rules of some components: the changes, and the slips they suppose."""
 
     changes: dict[int, Figure]
@@ -46,15 +46,25 @@ class _Part(msgspec.Struct, frozen=True):
 
     @property
     def cost(self) -> int:
+        """What the slips cost together."""
         return sum(slip.cost for slip in self.slips)
 
 
-class _Whole(msgspec.Struct, frozen=True):
+class Whole(msgspec.Struct, frozen=True):
     """One explanation of the whole return before it is worded."""
 
     cost: int
     changes: dict[int, Figure]
     slips: tuple[Slip, ...]
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """The explanations of one return with their ranks, best first, and what their wording needs."""
+
+    known: Mapping[str, Figure]
+    here: Stands
+    witnesses: Witnesses
+    wholes: tuple[tuple[int, Whole], ...]
 
 
 def _merged(system: System, values: Mapping[str, Figure], changes: Mapping[int, Figure]) -> dict[str, Figure]:
@@ -145,18 +155,24 @@ def larger(problem: _Problem) -> list[Changes]:
     return [completed for changes in sets for completed in _with_sides(problem, changes, MAX_DEPTH)]
 
 
-def _parts(problem: _Problem, here: Stands, sets: Iterable[Changes]) -> list[_Part]:
+def _parts(problem: _Problem, here: Stands, sets: Iterable[Changes]) -> list[Part]:
     only = frozenset({problem.component.number})
     return [
-        _Part(figures, slips_of(problem.system, here, figures), only)
+        Part(figures, slips_of(problem.system, here, figures), only)
         for changes in sets
         if (figures := _figures(changes))
     ]
 
 
-def _line_parts(system: System, laid: Laid) -> list[_Part]:
+def parts_of(system: System, laid: Laid, number: int) -> list[Part]:
+    """The smallest sets of one component by enumeration, each as its cheapest reading."""
+    problem = _problem(system, laid, system.components[number])
+    return _cheapest(_parts(problem, stands(system, laid), smallest(problem)))
+
+
+def _line_parts(system: System, laid: Laid) -> list[Part]:
     return [
-        _Part(
+        Part(
             _figures(hypothesis.changes),
             (line_slip(hypothesis.kind, hypothesis.cells),),
             frozenset(system.component_of[cell] for cell in hypothesis.cells),
@@ -165,9 +181,9 @@ def _line_parts(system: System, laid: Laid) -> list[_Part]:
     ]
 
 
-def _cheapest(parts: Iterable[_Part]) -> list[_Part]:
+def _cheapest(parts: Iterable[Part]) -> list[Part]:
     """One part for each set of changes, the cheapest reading of it, in the order of first appearance."""
-    best: dict[tuple[tuple[int, Figure], ...], _Part] = {}
+    best: dict[tuple[tuple[int, Figure], ...], Part] = {}
     for part in parts:
         key = tuple(sorted(part.changes.items()))
         if key not in best or part.cost < best[key].cost:
@@ -175,7 +191,7 @@ def _cheapest(parts: Iterable[_Part]) -> list[_Part]:
     return list(best.values())
 
 
-def _combinations(own: Mapping[int, list[_Part]], lines: Sequence[_Part]) -> Iterator[tuple[_Part, ...]]:
+def _combinations(own: Mapping[int, list[Part]], lines: Sequence[Part]) -> Iterator[tuple[Part, ...]]:
     """Every way to explain all broken components: each by its own parts, or several by one line slip."""
     for choice in [None, *lines]:
         rest = [parts for number, parts in own.items() if choice is None or number not in choice.components]
@@ -205,9 +221,7 @@ def _stands_broken(problem: _Problem) -> bool:
     )
 
 
-def _explained(
-    system: System, laid: Laid, here: Stands, exhaustive: bool
-) -> tuple[dict[int, list[_Part]], list[_Part]]:
+def _explained(system: System, laid: Laid, here: Stands, exhaustive: bool) -> tuple[dict[int, list[Part]], list[Part]]:
     """The parts by component, and the line slips; both empty where some broken component cannot be explained.
 
     The integer program is asked only where enumeration found nothing; where a line slip explains the component it is
@@ -242,7 +256,7 @@ def _touching(system: System, claims: Sequence[Claim], components: frozenset[int
     return tuple(claim for claim in claims if near(claim))
 
 
-def _ranked(wholes: Sequence[_Whole]) -> list[tuple[int, _Whole]]:
+def _ranked(wholes: Sequence[Whole]) -> list[tuple[int, Whole]]:
     """Wholes with ranks from 1, equal costs sharing a rank, best first, then in form order."""
     order = sorted(wholes, key=lambda whole: (whole.cost, sorted(whole.changes.items())))
     ranks = {cost: rank for rank, cost in enumerate(sorted({whole.cost for whole in order}), 1)}
@@ -268,27 +282,32 @@ def localise(
     are then left out. Empty where nothing is broken, or where some broken part of the form cannot be explained: an
     explanation satisfies every error rule that can speak, or is none.
     """
+    ranked = explain(system, values, previous=previous, claims=claims, blank=blank, most=most)
+    if ranked is None:
+        return ()
+    before = ranked.witnesses.against(ranked.known)
+    return tuple(_worded(system, ranked, before, number, whole) for number, whole in ranked.wholes)
+
+
+def explain(
+    system: System,
+    values: Mapping[str, Figure],
+    *,
+    previous: Mapping[str, Figure] | None = None,
+    claims: Sequence[Claim] = (),
+    blank: Iterable[str] = (),
+    most: int | None = None,
+) -> Ranked | None:
+    """The explanations of ``localise``, ranked and not yet worded; None where it explains nothing."""
     doubtful = frozenset(system.at[name] for name in blank if name not in values)
     laid = lay(system, values, doubtful)
     known = {**values, **{system.names[cell]: 0 for cell in doubtful}}
     here = stands(system, laid)
     own, lines = _explained(system, laid, here, exhaustive=most is None)
     if not own:
-        return ()
+        return None
     witnesses = Witnesses(_touching(system, claims, frozenset(own)), previous or {}, system.across_years)
-    return _explanations(system, known, here, own, lines, witnesses, most)
-
-
-def _explanations(
-    system: System,
-    known: Mapping[str, Figure],
-    here: Stands,
-    own: Mapping[int, list[_Part]],
-    lines: Sequence[_Part],
-    witnesses: Witnesses,
-    most: int | None,
-) -> tuple[Explanation, ...]:
-    wholes: dict[tuple[tuple[int, Figure], ...], _Whole] = {}
+    wholes: dict[tuple[tuple[int, Figure], ...], Whole] = {}
     for parts in _combinations(own, lines):
         changes = {cell: figure for part in parts for cell, figure in part.changes.items()}
         slips = tuple(slip for part in parts for slip in part.slips)
@@ -297,30 +316,21 @@ def _explanations(
             cost += witnesses.cost(_merged(system, known, changes))
         key = tuple(sorted(changes.items()))
         if changes and (key not in wholes or cost < wholes[key].cost):
-            wholes[key] = _Whole(cost, changes, slips)
+            wholes[key] = Whole(cost, changes, slips)
     ranked = _ranked(list(wholes.values()))
     if most is not None:
-        ranked = [(rank, whole) for at, (rank, whole) in enumerate(ranked) if at < most or rank == 1]
-    before = witnesses.against(known)
-    return tuple(_worded(system, known, here, witnesses, before, rank, whole) for rank, whole in ranked)
+        ranked = [(number, whole) for at, (number, whole) in enumerate(ranked) if at < most or number == 1]
+    return Ranked(known, here, witnesses, tuple(ranked))
 
 
-def _worded(
-    system: System,
-    known: Mapping[str, Figure],
-    here: Stands,
-    witnesses: Witnesses,
-    before: Against,
-    rank: int,
-    whole: _Whole,
-) -> Explanation:
-    after = witnesses.against(_merged(system, known, whole.changes))
-    zh, en = reason(system, here, whole.changes, whole.slips, before, after)
+def _worded(system: System, ranked: Ranked, before: Against, number: int, whole: Whole) -> Explanation:
+    after = ranked.witnesses.against(_merged(system, ranked.known, whole.changes))
+    zh, en = reason(system, ranked.here, whole.changes, whole.slips, before, after)
     changes = tuple(
-        Change(cell=system.names[cell], found=here.figures[cell], proposed=whole.changes[cell])
+        Change(cell=system.names[cell], found=ranked.here.figures[cell], proposed=whole.changes[cell])
         for cell in sorted(whole.changes)
     )
-    return Explanation(rank=rank, changes=changes, reason=zh, reason_en=en)
+    return Explanation(rank=number, changes=changes, reason=zh, reason_en=en)
 
 
 def _case(system: System, case: Case, most: int | None) -> tuple[Explanation, ...]:

@@ -6,7 +6,7 @@ satisfies every equation that it touches. Does not belong here: ranking them (sl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -52,12 +52,16 @@ def _changed(laid: Laid, proposed: Iterable[tuple[int, Exact]]) -> Changes:
     return {cell: figure for cell, figure in proposed if figure != laid.figures[cell] or cell in laid.unknown}
 
 
-def _unshifted(system: System, laid: Laid, cells: Sequence[int], right: bool) -> Changes | None:
+def moved_back(cells: tuple[int, ...], right: bool) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Undoing a shift to the right or left: the cells that get a figure, the cells whose figures those are, and the
+    cell that loses its own."""
+    return (cells[:-1], cells[1:], cells[-1]) if right else (cells[1:], cells[:-1], cells[0])
+
+
+def _unshifted(system: System, laid: Laid, cells: tuple[int, ...], right: bool) -> Changes | None:
     """The line moved back by one cell; the cell that loses its figure is solved from an equation it stands in."""
-    figures = [laid.figures[cell] for cell in cells]
-    free = cells[-1] if right else cells[0]
-    moved = zip(cells[:-1], figures[1:], strict=True) if right else zip(cells[1:], figures[:-1], strict=True)
-    changes = _changed(laid, moved)
+    to, sources, free = moved_back(cells, right)
+    changes = _changed(laid, zip(to, (laid.figures[cell] for cell in sources), strict=True))
     if not system.columns[free]:
         return None
     row, sign = system.columns[free][0]

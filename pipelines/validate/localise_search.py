@@ -118,6 +118,12 @@ def _smallest_row(system: System, state: Reduced) -> int:
     return min(state.residuals, key=lambda row: (_size(system, row, state), row))
 
 
+def needs_more(system: System, state: Reduced, left: int) -> bool:
+    """Whether more than ``left`` changes are needed, as far as the equations tell that no elimination has touched."""
+    broken = sum(1 << row for row in state.residuals if row not in state.members and row not in state.owner)
+    return any((broken & strangers).bit_count() > left for strangers in system.strangers)
+
+
 def _closing_cells(system: System, state: Reduced) -> Iterator[int]:
     """The cells whose change alone takes away every residual that is left."""
     residuals = state.residuals
@@ -144,6 +150,8 @@ def closing_sets(system: System, state: Reduced, depth: int) -> list[frozenset[i
     def descend(state: Reduced, chosen: frozenset[int], left: int) -> None:
         # No column is longer than `widest` by itself, so `left` cells cannot take away more residuals than this.
         if not state.residuals or len(state.residuals) > left * (system.widest + state.widened):
+            return
+        if needs_more(system, state, left):
             return
         if left == 1:
             for cell in _closing_cells(system, state):

@@ -61,8 +61,9 @@ class Line(msgspec.Struct, frozen=True):
 class System(msgspec.Struct, frozen=True):
     """The compiled edition for bodies with certain attributes.
 
-    ``reach``: of the cells of every line and every pair of rows or columns, the equations they stand in and those
-    equations' components.
+    ``strangers``: equations in sets (one bit each) of which no cell stands in two, so that the broken ones of a set
+    take as many changes at least. ``reach``: of the cells of every line and every pair of rows or columns, the
+    equations they stand in and those equations' components.
     """
 
     form: Form
@@ -76,6 +77,7 @@ class System(msgspec.Struct, frozen=True):
     rows: tuple[tuple[Entry, ...], ...]
     row_rules: tuple[Rule, ...]
     sums: tuple[tuple[Pick, Pick, int], ...]
+    strangers: tuple[int, ...]
     components: tuple[Component, ...]
     component_of: tuple[int, ...]
     component_of_row: tuple[int, ...]
@@ -121,6 +123,20 @@ def _split(count: int, groups: Sequence[Sequence[int]]) -> list[int]:
 
 def _within_year(rule: Rule) -> bool:
     return rule.severity == "error" and not rule.across_years
+
+
+def strangers(count: int, columns: Sequence[Sequence[Entry]]) -> list[int]:
+    """Sets of ``count`` equations, one bit each, such that no cell stands in two of a set; each equation in one set."""
+    meets = [0] * count
+    for column in columns:
+        together = sum(1 << row for row, _ in column)
+        for row, _ in column:
+            meets[row] |= together
+    found: list[int] = []
+    for row in range(count):
+        at = next((at for at, bits in enumerate(found) if not bits & meets[row]), len(found))
+        found[at:] = [(found[at] if at < len(found) else 0) | 1 << row, *found[at + 1 :]]
+    return found
 
 
 def _printed(form: Form, at: Mapping[str, int]) -> tuple[list[list[list[int]]], list[Line]]:
@@ -245,6 +261,7 @@ def compile_system(form: Form, rules: RuleSet, attributes: frozenset[str] = froz
             )
             for row, rule in zip(rows, equations, strict=True)
         ),
+        strangers=tuple(strangers(len(rows), columns)),
         components=components,
         component_of=tuple(component_of),
         component_of_row=of_row,

@@ -116,27 +116,29 @@ def stands(system: System, laid: Laid) -> Stands:
     return Stands(tuple(figures), laid.blank)
 
 
-def _cost(kind: SlipKind) -> int:
+def slip_cost(kind: SlipKind) -> int:
+    """What an explanation with a slip of this kind costs: the weight of a slip and the kind's own."""
     return 0 if kind.id == "missing" else load_slips().base + kind.cost
 
 
 def _single(system: System, here: Stands, cell: int, proposed: Figure) -> Slip:
     around = [figure for other in system.neighbours[cell] if (figure := here.figures[other]) is not None]
     kind = single_slip(here.figures[cell], proposed, system.total[cell], around, cell in here.blank)
-    return Slip(kind, (cell,), _cost(kind))
+    return Slip(kind, (cell,), slip_cost(kind))
 
 
-def _in_one_line(system: System, a: int, b: int) -> bool:
+def in_one_line(system: System, a: int, b: int) -> bool:
+    """Whether two cells stand in one row or one column of a block."""
     one, other = system.form.cells[a], system.form.cells[b]
     return (one.table, one.block) == (other.table, other.block) and (one.row == other.row or one.column == other.column)
 
 
 def _swap(system: System, here: Stands, changes: Mapping[int, Figure], a: int, b: int) -> Slip | None:
     """The two cells got each other's figure, within one row or column."""
-    if here.figures[a] != changes[b] or here.figures[b] != changes[a] or not _in_one_line(system, a, b):
+    if here.figures[a] != changes[b] or here.figures[b] != changes[a] or not in_one_line(system, a, b):
         return None
     kind = slip_kinds()["swapped_neighbours" if b in system.neighbours[a] else "swapped"]
-    return Slip(kind, (a, b), _cost(kind))
+    return Slip(kind, (a, b), slip_cost(kind))
 
 
 def _part_with_total(system: System, here: Stands, changes: Mapping[int, Figure], a: int, b: int) -> Slip | None:
@@ -166,7 +168,7 @@ def slips_of(system: System, here: Stands, changes: Mapping[int, Figure]) -> tup
 def line_slip(kind: str, cells: Sequence[int]) -> Slip:
     """The slip of a structured hypothesis: one slip, however many cells."""
     found = slip_kinds()[kind]
-    return Slip(found, tuple(cells), _cost(found))
+    return Slip(found, tuple(cells), slip_cost(found))
 
 
 class Against(msgspec.Struct, frozen=True):

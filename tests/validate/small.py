@@ -12,7 +12,7 @@ from itertools import combinations
 
 import msgspec
 
-from pipelines.validate.localise_system import Laid, System, compile_system, system
+from pipelines.validate.localise_system import Laid, System, compile_system, strangers, system
 from pipelines.validate.vector import pick
 from schemas.form import Form
 from schemas.rules import RuleSet, derive_rules
@@ -92,6 +92,7 @@ def of_rows(rows: list[dict[int, int]], count: int) -> System:
     )
     return msgspec.structs.replace(
         whole,
+        strangers=tuple(strangers(len(rows), columns)),
         names=whole.names[:count],
         at={name: position for position, name in enumerate(whole.names[:count])},
         columns=columns,

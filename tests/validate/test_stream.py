@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 
 from pipelines.validate import batches, kernel, lanes, stream
 from pipelines.validate.bulk import broken_counts, broken_list
-from pipelines.validate.localise import localise
-from pipelines.validate.localise_stream import localise_broken
-from pipelines.validate.localise_system import system
 from pipelines.validate.stream import Total, scan_frame, scan_submissions, survey
 from schemas.frames import ATTRIBUTES, wide_types
 from schemas.rules import LAST_YEAR
@@ -229,30 +226,6 @@ def test_broken_holds_the_submissions_that_break_an_error_rule_and_no_other():
     assert set(told.findings["file"]) == {"s2.xlsx", "s3.xlsx"}
     assert told.broken["file"].to_list() == ["s2.xlsx"]
     assert scanned(table(drawn)).broken is None
-
-
-def test_what_is_handed_to_localisation_gets_the_answers_that_localise_gives():
-    good = dense()
-    leaf, last = "requests.granted.legal_service", "requests.carried_out.total"
-    drawn = [
-        line(1, good | {leaf: good[leaf] + 3, last + LAST_YEAR: 7}),
-        line(2, good),
-        line(3, good | {"requests.granted.total": good["requests.granted.total"] + 90}, power=True),
-        line(4, good | {leaf: None, "requests.received.natural_person": good["requests.received.natural_person"] + 1}),
-        line(5, good | {"proactive.licences.decisions": -1}),
-    ]
-    broken = scanned(table(drawn), broken=True).broken
-    told = localise_broken(FORM, RULES, broken)
-    assert [file for _, file, _ in told] == ["s1.xlsx", "s3.xlsx", "s4.xlsx", "s5.xlsx"]
-    by_file = {row["file"]: row for row in drawn}
-    for region, file, explanations in told:
-        row = by_file[file]
-        values = {cell.id: row[cell.id] for cell in FORM.cells if row[cell.id] is not None}
-        before = {key: row[key + LAST_YEAR] for key in RULES.history_keys if row[key + LAST_YEAR] is not None}
-        laid = system("2021", frozenset(name for name in ATTRIBUTES if row[name]))
-        assert region == row["region"]
-        assert explanations == localise(laid, values, previous=before, most=5)
-    assert told[0][2][0].changes[0].cell == leaf
 
 
 def test_what_is_not_of_the_contract_is_refused_before_any_row_is_read(tmp_path):
