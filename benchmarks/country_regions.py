@@ -70,7 +70,7 @@ def region_files(place: Place, bodies: Sequence[PlantedBody]) -> dict[str, bytes
     return {"region.toml": settings.encode(), "bodies.csv": out.getvalue().encode()}
 
 
-def _values(form: Form, body: PlantedBody) -> dict[str, Decimal]:
+def written(form: Form, body: PlantedBody) -> dict[str, Decimal]:
     """The figures as they are written; a figure left out is not there."""
     return {
         cell.id: Decimal(value) / CENTS if cell.kind == "money" else Decimal(value)
@@ -92,7 +92,7 @@ def write_county(regions: Path, data: Path, country: Country, place: Place, form
     inbox = inbox_path(data, place.code, country.year)
     for number, body in enumerate(bodies):
         kind = formats[(place.number + number) % len(formats)]
-        values = _values(form, body)
+        values = written(form, body)
         if len(values) < len(form.cells) and kind in ("docx", "html"):
             kind = "csv"
         known = region.body(body.code)

@@ -95,6 +95,7 @@ class KeptReadings:
         try:
             return pack.packed(block), block
         except DamagedPackError:
+            self._whole = None  # to be written anew, even if its index is what it should be
             self._log.warning(
                 f"“{name}”已存的读取结果损坏，不予采用，重新读取。"
                 f" The kept reading of {name!r} is damaged; it is not used and the file is read anew."
