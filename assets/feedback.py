@@ -15,7 +15,7 @@ from assets.resources import Workspace
 from pipelines.explanations_table import explanations_from
 from pipelines.findings_table import findings_from
 from pipelines.ingest.packed import Readings
-from pipelines.publish.board import board_page
+from pipelines.publish.board import INDEX, board_pages
 from pipelines.publish.receipts import body_returns, receipt_files
 from pipelines.publish.rulebook import rulebook_page
 from pipelines.storage import board_path, write_atomic
@@ -40,6 +40,7 @@ def receipts(
     returns = body_returns(
         received_files,
         readings,
+        readings.files,
         submissions,
         bodies,
         findings_from(findings),
@@ -67,11 +68,16 @@ def board(
     """
     partition = workspace.partition(context)
     today = datetime.datetime.now(tz=datetime.UTC).astimezone(datetime.timezone(datetime.timedelta(hours=8))).date()
-    page = board_page(
+    pages = board_pages(
         partition.region, partition.year, bodies.to_dicts(), findings_from(findings), verdicts.to_dicts(), today
     )
+    rules = {"rules.html": rulebook_page(partition.form.edition)}
     folder = board_path(workspace.data, partition.code, partition.year)
-    write_atomic(folder / "rules.html", rulebook_page(partition.form.edition))
-    path = folder / "index.html"
-    write_atomic(path, page)
-    return dg.MaterializeResult(metadata={"位置 / path": dg.MetadataValue.path(str(path))})
+    for name, data in reversed((pages | rules).items()):  # the first page last: what it links to is there
+        write_atomic(folder / name, data)
+    for path in list(folder.glob("bodies-*.html")):
+        if path.name not in pages:  # of a longer roster
+            path.unlink()
+    return dg.MaterializeResult(
+        metadata={"位置 / path": dg.MetadataValue.path(str(folder / INDEX)), "页 / pages": len(pages)}
+    )

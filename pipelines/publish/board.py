@@ -26,6 +26,13 @@ STATUSES = {
 }
 KINDS = {"office": "办公室", "department": "部门", "township": "乡镇", "subdistrict": "街道"}
 SEVERITY_WORDS = {"error": ("错误", "errors"), "warning": ("提醒", "warnings"), "information": ("说明", "information")}
+INDEX = "index.html"
+# So many bodies and messages a page holds at most, so that a phone opens it (about 1 MB); beyond that the board has
+# further pages, and its first page shows where to look.
+MOST_BODIES, MOST_MESSAGES = 250, 1500
+MOST_OF_ONE = 20  # messages of one body; its receipt has all of them
+MOST_OPEN = 200  # bodies with something open on the first page of several
+MOST_GENERAL = 300  # messages about no body of the roster
 _BAR = 600
 
 
@@ -60,6 +67,22 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     waived: int
     receipt: str
     listed: tuple[Finding, ...]
+    more: int
+    page: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still has to do something."""
+        return self.status in ("refused", "missing") or bool(self.counts["error"])
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A further page of the board: some bodies in roster order, how many by status, findings by severity."""
+
+    name: str
+    lines: tuple[Line, ...]
+    counts: dict[str, int]
+    severities: dict[str, int]
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +109,14 @@ def deadlines(region: Region, year: int, today: datetime.date) -> tuple[Deadline
 
 
 def _lines(bodies: Sequence[Mapping[str, object]], findings: Sequence[Finding]) -> tuple[Line, ...]:
+    by_body: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_body.setdefault(finding.body, []).append(finding)
     lines = []
     for row in bodies:
         code, status, kind = str(row["body"]), str(row["status"]), str(row["kind"])
-        own = [finding for finding in findings if finding.body == code]
+        own = by_body.get(code, [])
+        listed = [finding for finding in own if finding.severity != "information"]
         counts = Counter(finding.severity for finding in own if not finding.waived)
         lines.append(
             Line(
@@ -102,7 +129,8 @@ def _lines(bodies: Sequence[Mapping[str, object]], findings: Sequence[Finding]) 
                 counts={severity: counts[severity] for severity in SEVERITIES},
                 waived=sum(bool(finding.waived) for finding in own),
                 receipt=f"receipts/{quote(code, safe='')}.html",
-                listed=tuple(finding for finding in own if finding.severity != "information"),
+                listed=tuple(listed[:MOST_OF_ONE]),
+                more=max(0, len(listed) - MOST_OF_ONE),
             )
         )
     return tuple(lines)
@@ -117,50 +145,93 @@ def _bar(counts: Mapping[str, int], total: int) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
-def board_page(
+def _pages(lines: Sequence[Line]) -> tuple[Page, ...]:
+    """The further pages; none where the first holds everything."""
+    parts: list[list[Line]] = [[]]
+    messages = 0
+    for line in lines:
+        if parts[-1] and (len(parts[-1]) == MOST_BODIES or messages + len(line.listed) > MOST_MESSAGES):
+            parts.append([])
+            messages = 0
+        parts[-1].append(line)
+        messages += len(line.listed)
+    if len(parts) == 1:
+        return ()
+    digits = len(str(len(parts)))
+    return tuple(_page(f"bodies-{number:0{digits}}.html", part) for number, part in enumerate(parts, 1))
+
+
+def _page(name: str, lines: Sequence[Line]) -> Page:
+    return Page(
+        name=name,
+        lines=tuple(msgspec.structs.replace(line, page=name) for line in lines),
+        counts=_statuses(lines),
+        severities={severity: sum(line.counts[severity] for line in lines) for severity in SEVERITIES},
+    )
+
+
+def _statuses(lines: Sequence[Line]) -> dict[str, int]:
+    counts = Counter(line.status for line in lines)
+    unknown = set(counts) - set(STATUSES)
+    if unknown:
+        raise KeyError(f"unknown status: {sorted(unknown)}")
+    return {status: counts[status] for status in STATUSES}
+
+
+def board_pages(
     region: Region,
     year: int,
     bodies: Sequence[Mapping[str, object]],
     findings: Sequence[Finding],
     gate: Sequence[Mapping[str, object]],
     today: datetime.date,
-) -> bytes:
-    """The board as one UTF-8 HTML page that needs nothing else; it works without script, filters and sorts with it.
+) -> dict[str, bytes]:
+    """The board as UTF-8 HTML pages by file name, ``index.html`` first; further ones where there are many bodies.
 
-    ``bodies`` and ``gate`` are rows of the declared tables ``bodies`` and ``verdicts``; ``findings`` all of
-    the year, waived ones included. ``today`` is the only clock. Receipts stand beside the page as
-    ``receipts/<body>.html``. A status that is not one of STATUSES raises KeyError.
+    Each page needs nothing else; it works without script, filters and sorts with it. ``bodies`` and ``gate`` are rows
+    of the declared tables ``bodies`` and ``verdicts``; ``findings`` all of the year, waived ones included. ``today`` is
+    the only clock. Receipts stand beside the pages as ``receipts/<body>.html``. A status that is not one of STATUSES
+    raises KeyError.
     """
     lines = _lines(bodies, findings)
-    counts = Counter(line.status for line in lines)
-    unknown = set(counts) - set(STATUSES)
-    if unknown:
-        raise KeyError(f"unknown status: {sorted(unknown)}")
+    counts = _statuses(lines)
+    pages = _pages(lines)
     listed = {line.code for line in lines}
+    still = [line for page in pages for line in page.lines if line.open]
+    general = [finding for finding in findings if finding.body not in listed]
     severities = Counter(finding.severity for finding in findings if not finding.waived)
     settings = region.settings
-    return render(
-        "board.html",
-        {
-            "settings": settings,
-            "year": year,
-            "today": today,
-            "deadlines": deadlines(region, year, today),
-            "lines": lines,
-            "counts": {status: counts[status] for status in STATUSES},
-            "bar": _bar(counts, len(lines)) if lines else (),
-            "bar_width": _BAR,
-            "statuses": STATUSES,
-            "kinds": {line.kind: line.kind_zh for line in lines},
-            "severity_words": SEVERITY_WORDS,
-            "severities": {severity: severities[severity] for severity in SEVERITIES},
-            "waived": sum(bool(finding.waived) for finding in findings),
-            "versions": sum(line.versions for line in lines),
-            "general": [finding for finding in findings if finding.body not in listed],
-            "gate": gate,
-            "stopped": [row for row in gate if not row["passed"]],
-            "synthetic_zh": (settings.synthetic_note_zh or SYNTHETIC[0]) if settings.synthetic else "",
-            "synthetic_en": (settings.synthetic_note_en or SYNTHETIC[1]) if settings.synthetic else "",
-        },
-        script="board.js",
-    )
+    common = {
+        "settings": settings,
+        "year": year,
+        "today": today,
+        "statuses": STATUSES,
+        "severity_words": SEVERITY_WORDS,
+        "kinds": {line.kind: line.kind_zh for line in lines},
+        "synthetic_zh": (settings.synthetic_note_zh or SYNTHETIC[0]) if settings.synthetic else "",
+        "synthetic_en": (settings.synthetic_note_en or SYNTHETIC[1]) if settings.synthetic else "",
+    }
+    first = {
+        "deadlines": deadlines(region, year, today),
+        "lines": still[:MOST_OPEN] if pages else lines,
+        "expected": len(lines),
+        "pages": pages,
+        "more_open": max(0, len(still) - MOST_OPEN),
+        "counts": counts,
+        "bar": _bar(counts, len(lines)) if lines else (),
+        "bar_width": _BAR,
+        "severities": {severity: severities[severity] for severity in SEVERITIES},
+        "waived": sum(bool(finding.waived) for finding in findings),
+        "versions": sum(line.versions for line in lines),
+        "general": general[:MOST_GENERAL],
+        "more_general": max(0, len(general) - MOST_GENERAL),
+        "gate": gate,
+        "stopped": [row for row in gate if not row["passed"]],
+    }
+    made = {INDEX: render("board.html", common | first, script="board.js")}
+    for before, page, after in zip((None, *pages), pages, (*pages[1:], None), strict=False):
+        around = {"page": page, "before": before, "after": after, "number": len(made), "count": len(pages)}
+        made[page.name] = render(
+            "board_part.html", common | around | {"lines": page.lines, "pages": ()}, script="board.js"
+        )
+    return made

@@ -6,7 +6,7 @@ receipt says or looks like (receipt_view.py, receipt.py, annotate.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -37,40 +37,51 @@ class BodyReturn(msgspec.Struct, frozen=True, kw_only=True):
 
 def body_returns(
     received: pl.DataFrame,
-    reads: Sequence[ReadFile],
+    reads: Iterable[ReadFile],
+    files: Collection[str],
     submissions: pl.DataFrame,
     bodies: pl.DataFrame,
     findings: Sequence[Finding],
     explained: Mapping[str, Sequence[Explanation]],
-) -> list[BodyReturn]:
-    """What each body's receipt is about, in roster order.
+) -> Iterator[BodyReturn]:
+    """What each body's receipt is about: in the order of its newest file, then those without one in roster order.
 
-    ``received``, ``submissions``, ``bodies``: the tables of those names; ``findings``: all that count, waivers
-    applied; ``explained``: explanations by file.
+    ``received``, ``submissions``, ``bodies``: the tables of those names; ``reads``: gone through once, one held at a
+    time; ``files``: their names; ``findings``: all that count, waivers applied; ``explained``: explanations by file.
     """
     order = dict(zip(received["file"], received["sequence"], strict=True))
-    rows = {row["file"]: row for row in submissions.iter_rows(named=True)}
-    owner = {f.file: f.body for f in findings if f.file and f.body} | {file: row["body"] for file, row in rows.items()}
-    by_file = {read.file: read for read in reads}
-    returns = []
-    for entry in bodies.iter_rows(named=True):
-        files = [file for file, body in owner.items() if body == entry["body"] and file in by_file]
-        newest = max(files, key=lambda file: (order[received_as(file, order)], file), default=None)
-        read = by_file[newest] if newest else None
-        row: dict[str, Any] = rows.get(newest, {}) if newest else {}
-        values = {cell.cell: row.get(cell.cell, cell.value) for cell in read.cells} if read else {}
-        returns.append(
-            BodyReturn(
-                body=entry["body"],
-                status=cast(Status, entry["status"]),
-                versions=entry["versions"],
-                read=read,
-                values=values,
-                findings=tuple(f for f in findings if f.body == entry["body"] and _concerns(f, newest)),
-                explanations=tuple(explained.get(newest, ())) if newest else (),
-            )
+    owner = {f.file: f.body for f in findings if f.file and f.body}
+    owner |= dict(zip(submissions["file"], submissions["body"], strict=True))
+    known = set(files)
+    newest: dict[str, str] = {}
+    for file, body in owner.items():
+        if file in known:
+            newest[body] = max(file, newest.get(body, file), key=lambda one: (order[received_as(one, order)], one))
+    of = {newest[row["body"]]: row for row in bodies.iter_rows(named=True) if row["body"] in newest}
+    rows = {file: number for number, file in enumerate(submissions["file"])}
+    about: dict[str, list[Finding]] = {}
+    for finding in findings:
+        about.setdefault(finding.body, []).append(finding)
+
+    def of_body(entry: Mapping[str, Any], read: ReadFile | None) -> BodyReturn:
+        file = read.file if read else None
+        row: dict[str, Any] = submissions.row(rows[file], named=True) if file in rows else {}
+        return BodyReturn(
+            body=entry["body"],
+            status=cast(Status, entry["status"]),
+            versions=entry["versions"],
+            read=read,
+            values={cell.cell: row.get(cell.cell, cell.value) for cell in read.cells} if read else {},
+            findings=tuple(finding for finding in about.get(entry["body"], ()) if _concerns(finding, file)),
+            explanations=tuple(explained.get(file, ())) if file else (),
         )
-    return returns
+
+    for read in reads:
+        if read.file in of:
+            yield of_body(of[read.file], read)
+    for entry in bodies.iter_rows(named=True):
+        if entry["body"] not in newest:
+            yield of_body(entry, None)
 
 
 def _concerns(finding: Finding, newest: str | None) -> bool:
@@ -84,13 +95,14 @@ def _concerns(finding: Finding, newest: str | None) -> bool:
 
 
 def receipt_files(
-    data: Place, form: Form, region: Region, year: int, returns: Sequence[BodyReturn]
+    data: Place, form: Form, region: Region, year: int, returns: Iterable[BodyReturn]
 ) -> Iterator[tuple[str, bytes]]:
     """(file name, bytes) of every receipt: ``<body>.html``, and ``<body>.xlsx`` where the newest file is a workbook
     with something wrong in it.
     """
+    known = {body.code: body for body in region.bodies}
     for one in returns:
-        body = region.body(one.body)
+        body = known.get(one.body)
         read = one.read
         addresses = {cell.cell: cell.at for cell in read.cells if cell.at} if read else {}
         raws = {cell.cell: cell.raw for cell in read.cells} if read else {}

@@ -12,7 +12,17 @@ import msgspec
 import pytest
 from lxml import html
 
-from pipelines.publish.board import STATUSES, board_page, deadlines
+from pipelines.publish.board import (
+    INDEX,
+    MOST_BODIES,
+    MOST_GENERAL,
+    MOST_MESSAGES,
+    MOST_OF_ONE,
+    MOST_OPEN,
+    STATUSES,
+    board_pages,
+    deadlines,
+)
 from pipelines.publish.receipt import receipt_page
 from schemas.findings import Finding, make_finding
 from schemas.tables import load_tables
@@ -83,7 +93,7 @@ def board(**changes: object) -> html.HtmlElement:
         "gate": gate(False, True),
         "today": TODAY,
     }
-    return html.document_fromstring(board_page(**{**arguments, **changes}).decode("utf-8"))  # type: ignore[arg-type]
+    return html.document_fromstring(board_pages(**{**arguments, **changes})[INDEX].decode("utf-8"))  # type: ignore[arg-type]
 
 
 def text(element: html.HtmlElement) -> str:
@@ -206,6 +216,74 @@ def test_hostile_names_are_shown_and_the_policy_allows_only_our_script() -> None
     assert "script-src 'sha256-" in root.xpath("//meta[@http-equiv]/@content")[0]
 
 
+# --- many bodies --------------------------------------------------------------------------------------------
+
+
+def many(count: int, wrong: int, messages: int = 1) -> dict[str, bytes]:
+    """A board of ``count`` bodies, of which the last ``wrong`` were refused with ``messages`` each."""
+    bodies = [
+        {**rows()[0], "body": f"511725-D{n:05}", "status": "refused" if n >= count - wrong else "accepted"}
+        for n in range(count)
+    ]
+    mistake = findings()[0]
+    found = [
+        msgspec.structs.replace(mistake, body=row["body"])
+        for row in bodies
+        if row["status"] == "refused"
+        for _ in range(messages)
+    ]
+    return board_pages(region(), 2023, bodies, found, gate(False), TODAY)
+
+
+def test_a_board_of_few_bodies_is_one_page() -> None:
+    assert list(many(MOST_BODIES, 3)) == [INDEX]
+    assert list(many(MOST_BODIES + 1, 3)) == [INDEX, "bodies-1.html", "bodies-2.html"]
+
+
+def test_many_bodies_stand_on_further_pages_and_every_link_finds_its_end() -> None:
+    made = many(5 * MOST_BODIES + 1, MOST_BODIES + 20)
+    roots = {name: html.document_fromstring(data.decode()) for name, data in made.items()}
+    parts = [name for name in made if name != INDEX]
+    assert len(parts) == 6
+    listed = [code for name in parts for code in roots[name].xpath("//table[@id='bodies']//td/code/text()")]
+    assert listed == [f"511725-D{n:05}" for n in range(5 * MOST_BODIES + 1)]
+    first = roots[INDEX]
+    assert first.xpath("//table[not(@id)]//a/@href") == parts
+    told = [[text(cell) for cell in row[1:]] for row in first.xpath("//table[not(@id)]/tbody/tr")]
+    total = [sum(int(line[column]) for line in told) for column in range(7)]
+    bodies, wrong = 5 * MOST_BODIES + 1, MOST_BODIES + 20
+    assert total == [bodies, bodies - wrong, 0, wrong, 0, wrong, 0]
+    still = first.xpath("//table[@id='bodies']/tbody/tr")
+    assert len(still) == MOST_OPEN
+    assert {row.get("data-status") for row in still} == {"refused"}
+    assert f"另有 {MOST_BODIES + 20 - MOST_OPEN} 个，见上面各页" in text(first)
+    for name, root in roots.items():
+        for link in root.xpath("//a/@href"):
+            page, _, place = link.partition("#")
+            if page == "rules.html" or page.startswith("receipts/"):
+                continue
+            assert not place or roots[page or name].xpath(f"//details[@id='{place}']"), (name, link)
+    ways = [[link for link in roots[name].xpath("//p/a/@href") if link.endswith("html")] for name in parts]
+    assert ways[0] == [INDEX, parts[1]] * 2
+    assert ways[1] == [parts[0], INDEX, parts[2]] * 2
+    assert ways[-1] == [parts[-2], INDEX] * 2
+
+
+def test_no_page_grows_beyond_what_a_phone_opens() -> None:
+    made = many(1200, 1200, messages=MOST_OF_ONE + 30)
+    assert max(map(len, made.values())) < 2_000_000
+    root = html.document_fromstring(made["bodies-01.html"].decode())
+    assert len(root.xpath("//ul[@class='messages']/li")) <= MOST_MESSAGES
+    one = root.xpath("//details")[0]
+    assert len(one.xpath(".//li")) == MOST_OF_ONE
+    assert one.xpath("./p/a/@href") == ["receipts/511725-D00000.html"]
+    assert "另有 30 条，见回执" in text(one)
+    assert f"错误 {MOST_OF_ONE + 30}" in text(one)
+    stray = [make_finding("unknown_body", words={"file": f"{n}.xlsx", "found": "?"}) for n in range(MOST_GENERAL + 7)]
+    assert "另有 7 条。" in text(board(findings=stray))
+    assert "另有" not in text(board(findings=stray[7:]))
+
+
 # --- in a browser -------------------------------------------------------------------------------------------
 
 
@@ -220,7 +298,7 @@ def dump(page: Path, profile: Path) -> html.HtmlElement:
 
 def test_in_a_browser_the_board_filters_and_sorts_under_its_policy(tmp_path: Path) -> None:
     path = tmp_path / "board.html"
-    data = board_page(region(), 2023, rows(), findings(), gate(False), TODAY)
+    data = board_pages(region(), 2023, rows(), findings(), gate(False), TODAY)[INDEX]
     path.write_bytes(data)
     assert html.document_fromstring(data.decode()).xpath("//div[@id='filters'][@hidden]")
     root = dump(path, tmp_path / "profile")
@@ -254,7 +332,7 @@ document.body.dataset.said = said.join("|");
 
 
 def test_in_a_browser_filters_and_sorting_do_what_they_say(tmp_path: Path) -> None:
-    data = board_page(region(), 2023, rows(), findings(), gate(False), TODAY)
+    data = board_pages(region(), 2023, rows(), findings(), gate(False), TODAY)[INDEX]
     policy = re.compile(rb'<meta http-equiv="Content-Security-Policy"[^>]*>')
     assert policy.search(data)
     path = tmp_path / "board.html"
