@@ -73,7 +73,7 @@ def measure(quick: bool) -> Section:
     heads = ("command", "seconds", "range", "processor s", "x Python alone")
     return Section(
         figures=figures.values,
-        tables=(table(f"Whole processes, {rounds} rounds.", heads, rows),),
+        tables=(table(f"Whole processes. Rounds: {rounds}.", heads, rows),),
         libraries=libraries("click", "msgspec", "lxml", "python-calamine", "dagster"),
     )
 

@@ -140,7 +140,7 @@ def measure(quick: bool) -> Section:
         figures=figures.values,
         tables=(
             table(
-                f"Returns of {count} bodies in each format ({pages} of them as PDF), {rounds} rounds.",
+                f"Returns of {count} bodies in each format ({pages} of them as PDF). Rounds: {rounds}.",
                 ("format", "way", "ms a file", "files a second", "ms above bare", "x bare"),
                 rows,
             ),

@@ -67,7 +67,7 @@ def machine() -> Machine:
         processors=os.cpu_count() or 1,
         model=models[0] if models else platform.machine(),
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3),
-        kernel=f"{platform.system()} {platform.release()}",
+        kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
         file_system=file_system(Path(tempfile.gettempdir())),
         python=platform.python_version(),
     )

@@ -116,7 +116,7 @@ def measure(quick: bool) -> Section:
         figures=figures.values,
         tables=(
             table(
-                f"The portal of one county of {bodies} bodies and {YEARS} years, {rounds} rounds in one process.",
+                f"The portal of one county of {bodies} bodies and {YEARS} years, in one process. Rounds: {rounds}.",
                 ("build", "seconds", "processor s", "x floor"),
                 rows,
             ),

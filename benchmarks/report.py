@@ -6,6 +6,8 @@ Does not belong here: measuring, running modules (__main__.py).
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -111,14 +113,28 @@ def load_results(path: Path) -> Results | None:
     return msgspec.json.decode(path.read_bytes(), type=Results) if path.exists() else None
 
 
+def _lines(value: object, depth: int) -> str:
+    """JSON with a line for each figure, table and note, and no more."""
+    if depth and isinstance(value, dict) and value:
+        inner = [f"{json.dumps(key)}: {_lines(each, depth - 1)}" for key, each in value.items()]
+        return "{\n" + ",\n".join(inner) + "\n}"
+    if depth and isinstance(value, list) and value:
+        return "[\n" + ",\n".join(_lines(each, 0) for each in value) + "\n]"
+    return json.dumps(value, ensure_ascii=False)
+
+
 def results_bytes(results: Results) -> bytes:
-    """The file results.json: keys in order, so that a change of one figure is a change of one line."""
-    return msgspec.json.format(msgspec.json.encode(results, order="sorted"), indent=1) + b"\n"
+    """The file results.json: keys in order, a line for each figure, so that a change of one is a change of a line."""
+    return (_lines(msgspec.to_builtins(results, order="sorted"), 5) + "\n").encode()
 
 
 # ---------------------------------------------------------------- words
 def _cell(cell: Cell, figures: Mapping[str, float]) -> str:
     return cell.form.format(figures[cell.figure]) if isinstance(cell, Shown) else cell
+
+
+def _numeric(cell: Cell) -> bool:
+    return isinstance(cell, Shown) or not cell or re.match(r"[+-]?\d", cell) is not None
 
 
 def _aims(table: Table, row: Sequence[Cell], figures: Mapping[str, float], aims: Mapping[str, Aim]) -> str:
@@ -136,7 +152,7 @@ def _marked(verdict: Verdict) -> str:
 
 def table_text(table: Table, figures: Mapping[str, float], aims: Mapping[str, Aim]) -> str:
     """A table in Markdown; where a figure has an aim, a last column says so and whether it is kept."""
-    right = [any(isinstance(row[at], Shown) for row in table.rows) for at in range(len(table.columns))]
+    right = [at > 0 and all(_numeric(row[at]) for row in table.rows) for at in range(len(table.columns))]
     rows = [[_cell(cell, figures) for cell in row] for row in table.rows]
     heads, rules = list(table.columns), ["---:" if number else "---" for number in right]
     told = [_aims(table, row, figures, aims) for row in table.rows]

@@ -137,8 +137,8 @@ def measure(quick: bool) -> Section:
     return Section(
         figures=figures.values,
         tables=(table(
-            f"The sample, {files} files of {YEAR}, from a fresh inbox to the release, {len(steps)} steps of the graph, "
-            f"{rounds} rounds: whole processes by the clock.",
+            f"The sample, {files} files of {YEAR}, from a fresh inbox to the release, {len(steps)} steps: whole "
+            f"processes by the clock. Rounds: {rounds}.",
             ("process", "seconds", "range", "x empty run"),
             rows,
         ),),

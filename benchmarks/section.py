@@ -28,7 +28,7 @@ import msgspec
 ROUND = "{:.6g}"  # as many digits of a figure are kept; the last ones are noise already
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Shown(msgspec.Struct, frozen=True, array_like=True):
     """A cell of a table that shows a figure: its key within the section, and how it is written."""
 
     figure: str

@@ -130,14 +130,15 @@ def growth(figures: Figures, sizes: Mapping[int, Rounds]) -> Table:
         times = {rows: statistics.median(told[name]["processor"] for told in rounds) for rows, rounds in there.items()}
         if len(times) < 2:
             continue
+        last = sorted(times)[-2:]
         key, peaks = f"growth.{name}", [f"{rows}.{name}.peak_mib" for rows in there]
         flat = f"{4 * MILLION}.{name}.peak_mib", f"{MILLION}.{name}.peak_mib"
         memory: Cell = ""
         if all(each in figures.values for each in flat):
             memory = figures(f"{key}.peak_4m_x_1m", figures.values[flat[0]] / figures.values[flat[1]], "{:.2f}")
         shown = [f"{figures.values[peak]:,.0f} MiB" for peak in peaks] + [""] * (len(sizes) - len(peaks))
-        last = figures(f"{key}.slope_last", slope(dict(sorted(times.items())[-2:])), "{:.2f}")
-        cells.append([NAMES[name], figures(f"{key}.slope", slope(times), "{:.2f}"), last, *shown, memory])
+        between = figures(f"{key}.slope_{last[0]}_{last[1]}", slope({rows: times[rows] for rows in last}), "{:.2f}")
+        cells.append([NAMES[name], figures(f"{key}.slope", slope(times), "{:.2f}"), between, *shown, memory])
     title = (
         "How processor time grows with submissions: the slope through all sizes and through the last two (1: linear), "
         "and the most memory held."
@@ -166,7 +167,7 @@ def at_size(rows: int, rounds: int, names: Sequence[str]) -> tuple[str, Rounds]:
     facts = (
         f"{rows:,} submissions of {len(form.cells)} cells, {size / MIB:,.0f} MiB of Parquet, seed {SEED}: {spoilt:,} "
         f"have one to three wrong cells, {len(rules.rules)} rules and {len(rules.domains)} domains are broken "
-        f"{broken:,} times, and all variants agree on every count and every pair. {rounds} rounds."
+        f"{broken:,} times, and all variants agree on every count and every pair. Rounds: {rounds}."
     )
     return facts, told
 

@@ -11,12 +11,14 @@ import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
 import click
 import pytest
 
+from benchmarks.report import RESULTS, load_results
 from gongkai import main
 from pipelines.aggregate.gate import CHECKS as GATE_CHECKS
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
@@ -155,6 +157,62 @@ def numbers(text: str) -> list[str]:
     return found
 
 
+# --- claims -------------------------------------------------------------------------------------------------
+
+# A figure of speed or size of work in a README carries, right behind its unit, where it was measured:
+#   reads 126 files a second <!-- benchmark: ingest.xlsx.guarded.files_s -->        the figure, rounded as it is written
+#   within 0.6 seconds <!-- benchmark: cold.check.seconds at most -->               or: at least
+UNIT = (
+    r"(?:ms|milliseconds?|seconds?|s|minutes?|min|hours?|KiB|MiB|GiB|kB|KB|MB|GB|times|fold|x|%|毫秒|秒钟?|分钟?|小时|倍)"
+    r"(?![\w-])|(?:million |thousand )?(?:files|returns|submissions|rows|bodies|cells) (?:a|per) (?:second|minute)"
+    r"|[份行格]\s*/\s*秒|[份行格]每秒"
+)
+MARK = r"<!-- benchmark: (?P<key>\S+?)(?: (?P<side>at most|at least))? -->"
+NUMBER = r"(?<![\w.,/-])(?P<number>\d[\d,]*(?:\.\d+)?)"
+CLAIM = re.compile(rf"{NUMBER} ?(?P<unit>{UNIT})(?:[^\S\n]*\n?[^\S\n]*(?P<mark>{MARK}))?")
+COMPARED = re.compile(r"(?i)\b(?:fast(?:er|est)|slower|quicker|(?:as|so) fast|times as (?:fast|long))\b|更快|快于|倍速")
+Measured = Callable[[str], float | None]
+
+
+def measured(key: str) -> float | None:
+    """A figure of the last run of the benchmarks."""
+    results = load_results(RESULTS)
+    return results.figure(key) if results else None
+
+
+def unmarked(text: str) -> list[str]:
+    """Claims of speed that do not say where they were measured. A comparison in words needs a mark in its paragraph."""
+    words = [
+        word
+        for paragraph in text.split("\n\n")
+        if (word := COMPARED.search(paragraph)) and not re.search(MARK, paragraph)
+    ]
+    return [f"not measured: “{each[0]}”" for each in (*(c for c in CLAIM.finditer(text) if not c["mark"]), *words)]
+
+
+def claims(text: str, of: Measured = measured) -> list[str]:
+    """Claims that the results of the benchmarks do not bear out."""
+    found = []
+    bound = {claim.start("mark"): claim for claim in CLAIM.finditer(text) if claim["mark"]}
+    for mark in re.finditer(MARK, text):
+        claim, value = bound.get(mark.start()), of(mark["key"])
+        if claim is None:
+            found.append(f"no figure before {mark[0]}")
+        elif value is None:
+            found.append(f"no such figure was measured: {mark['key']}")
+        elif not holds(Decimal(claim["number"].replace(",", "")), claim["unit"], mark["side"] or "", value):
+            found.append(f"“{claim[0]}”: measured was {value}")
+    return found
+
+
+def holds(said: Decimal, unit: str, side: str, value: float) -> bool:
+    """Whether a figure as written, rounded or as a bound, agrees with what was measured; a share is written in %."""
+    real = Decimal(str(value)) * (100 if unit == "%" else 1)
+    if side:
+        return real <= said if side == "at most" else real >= said
+    return real.quantize(said) == said
+
+
 # --- settings and languages ---------------------------------------------------------------------------------
 
 
@@ -228,8 +286,8 @@ def sections(text: str, other: str | None = None) -> list[str]:
 
 # --- the checks ---------------------------------------------------------------------------------------------
 
-EVERYWHERE: list[Check] = [commands, targets, places, numbers, settings]
-IN_BOTH: list[Check] = [all_commands, sections]
+EVERYWHERE: list[Check] = [commands, targets, places, numbers, settings, claims]
+IN_BOTH: list[Check] = [all_commands, sections, unmarked]
 
 
 @pytest.mark.parametrize("check", EVERYWHERE, ids=lambda check: check.__name__)
@@ -285,6 +343,14 @@ PLANTED: list[tuple[Check, str, str, str]] = [
     (all_commands, "gongkai trace", "gongkai verify", "gongkai trace"),
     (sections, "## Start", "### Start", "other sections"),
     (sections, "\ngongkai verify", "\n# gongkai verify", "other commands"),
+    (unmarked, "## Start", "It reads 126 files a second.\n\n## Start", "126 files a second"),
+    (unmarked, "## Start", "A return is checked in 0.2 s.\n\n## Start", "0.2 s"),
+    (unmarked, "## Start", "It is 15 times as quick as others.\n\n## Start", "15 times"),
+    (unmarked, "## Start", "It needs 700 MiB.\n\n## Start", "700 MiB"),
+    (unmarked, "## Start", "It is much faster than others.\n\n## Start", "faster"),
+    (unmarked, "## Start", "比别的快 15 倍，每份 5毫秒。\n\n## Start", "15 倍"),
+    (unmarked, "## Start", "每份 5毫秒，126 份/秒。\n\n## Start", "126 份/秒"),
+    (claims, "## Start", "In 0.2 s <!-- benchmark: cold.czech.seconds -->.\n\n## Start", "cold.czech.seconds"),
 ]
 
 
@@ -295,6 +361,49 @@ def test_a_planted_defect_is_seen(check: Check, old: str, new: str, problem: str
     text = text_of(ENGLISH)
     assert old in text
     assert any(problem in found for found in check(text.replace(old, new)))
+
+
+RUN = {"ingest.xlsx.files_s": 196.84, "cold.check.seconds": 0.1896, "localise.unique": 0.9912, "scale.rows": 1234567.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("It reads 197 files a second <!-- benchmark: ingest.xlsx.files_s --> and", ""),
+        ("It reads 196.8 files a second\n<!-- benchmark: ingest.xlsx.files_s -->", ""),
+        ("It reads 196 files a second <!-- benchmark: ingest.xlsx.files_s -->", "measured was 196.84"),
+        ("It reads 150 files a second <!-- benchmark: ingest.xlsx.files_s at least -->", ""),
+        ("It reads 200 files a second <!-- benchmark: ingest.xlsx.files_s at least -->", "measured was 196.84"),
+        ("within 0.6 seconds <!-- benchmark: cold.check.seconds at most -->", ""),
+        ("within 0.1 seconds <!-- benchmark: cold.check.seconds at most -->", "measured was 0.1896"),
+        ("不到 0.6 秒 <!-- benchmark: cold.check.seconds at most -->", ""),
+        ("不到 0.1 秒 <!-- benchmark: cold.check.seconds at most -->", "measured was 0.1896"),
+        ("每秒约 197 份/秒<!-- benchmark: ingest.xlsx.files_s -->", ""),
+        ("right in 99 % <!-- benchmark: localise.unique -->", ""),
+        ("right in 98 % <!-- benchmark: localise.unique -->", "measured was 0.9912"),
+        ("1,234,567 rows a second <!-- benchmark: scale.rows -->", ""),
+        ("1,234,568 rows a second <!-- benchmark: scale.rows -->", "measured was 1234567.0"),
+        ("very soon <!-- benchmark: cold.check.seconds -->", "no figure before"),
+        ("in 0.2 s, or less, <!-- benchmark: cold.check.seconds -->", "no figure before"),
+        ("in 0.2 s <!-- benchmark: cold.chekc.seconds -->", "no such figure was measured"),
+    ],
+)
+def test_a_claim_is_held_to_what_was_measured(text: str, problem: str) -> None:
+    found = claims(text, RUN.get)
+    assert problem in found[0] if problem else found == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a county of 66 bodies, 203 cells and 59 rules, since 2023",
+        "It reads 197 files a second <!-- benchmark: ingest.xlsx.files_s -->.",
+        "It is faster: 15 times\n<!-- benchmark: validate.1000000.pandera_checks.x_ours --> so.",
+        "4 sheets, 3 steps, 2 simple rules; port 8000, 7711 号令第 50 条",
+    ],
+)
+def test_what_is_no_claim_or_marked_needs_no_mark(text: str) -> None:
+    assert unmarked(text) == []
 
 
 @pytest.mark.parametrize(
