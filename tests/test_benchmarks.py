@@ -134,7 +134,7 @@ ONE = '[[sections]]\nname = "a"\nmodule = "m"\ntitle = "A"\nseconds = 1\nquick =
         (ONE + ONE, "sections of one name"),
         (ONE + 'aims = [{ figure = "x", about = "" }]', "one of most and least"),
         (ONE + 'aims = [{ figure = "x", about = "", most = 1, least = 1 }]', "one of most and least"),
-        (ONE + 'aims = [{ figure = "x", about = "", atmost = 1 }]', "unknown field"),
+        (ONE + 'aims = [{ figure = "x", about = "", limit = 1 }]', "unknown field"),
         (ONE.replace("seconds = 1\n", ""), "missing required field"),
     ],
 )

@@ -385,7 +385,7 @@ RUN = {"ingest.xlsx.files_s": 196.84, "cold.check.seconds": 0.1896, "localise.un
         ("1,234,568 rows a second <!-- benchmark: scale.rows -->", "measured was 1234567.0"),
         ("very soon <!-- benchmark: cold.check.seconds -->", "no figure before"),
         ("in 0.2 s, or less, <!-- benchmark: cold.check.seconds -->", "no figure before"),
-        ("in 0.2 s <!-- benchmark: cold.chekc.seconds -->", "no such figure was measured"),
+        ("in 0.2 s <!-- benchmark: cold.other.seconds -->", "no such figure was measured"),
     ],
 )
 def test_a_claim_is_held_to_what_was_measured(text: str, problem: str) -> None:
