@@ -29,7 +29,9 @@ def side_holds(side: Side, laid: Laid, changes: Changes) -> bool:
         if (state != 0) if side.if_zero else (state <= 0):
             return True
     residual = sum(sign * changes.get(cell, figures[cell]) for cell, sign in side.terms) - side.constant
-    return residual == 0 or (side.relation == ">=" and residual > 0) or (side.relation == "<=" and residual < 0)
+    if side.relation == ">=":
+        return residual >= 0
+    return residual <= 0 if side.relation == "<=" else residual == 0
 
 
 def sides_hold(component: Component, laid: Laid, changes: Changes) -> bool:
@@ -87,8 +89,8 @@ def repairs(
             trials = []
             for figures in product(possible, repeat=size):
                 trial = dict(zip(cells, figures, strict=True))
-                changed = all(laid.figures[cell] != figure for cell, figure in trial.items())
-                if changed and _holds(system, component, laid, {**changes, **trial}):
+                # Every cell of it changes: with one left as it is, fewer cells would have done, and were tried before.
+                if _holds(system, component, laid, {**changes, **trial}):
                     trials.append(trial)
             if trials:
                 found = True

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from schemas.intake import ReadCell, ReadFile
 from schemas.rules import LAST_YEAR, Rule, domain_problem
+from schemas.slips import slip_kinds
 from tests.facts import FORM, RULES, dense
 
 
@@ -71,3 +72,8 @@ def breaches(values, attributes=frozenset()):
 def applied(values, explanation):
     """`values` with an explanation's changes made."""
     return values | {change.cell: change.proposed for change in explanation.changes}
+
+
+def is_line_slip(explanation):
+    """Whether an explanation supposes that a whole line slipped."""
+    return any(kind.zh in explanation.reason for kind in slip_kinds().values() if kind.cells == 0)

@@ -8,44 +8,49 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 
 import msgspec
 
-from pipelines.validate.localise_system import Laid, System, compile_system, strangers, system
-from pipelines.validate.vector import pick
+from pipelines.validate.localise_system import Laid, System, compile_system, lay, to_figure
 from schemas.form import Form
-from schemas.rules import RuleSet, derive_rules
+from schemas.rules import RuleSet, Term, When, derive_rules, domain_problem, load_rules
 from tests.facts import FORM
 
 ROWS = ("received", "carried_in", "granted", "other_fee_unpaid", "processed", "carried_out")
 COLUMNS = ("natural_person", "commercial_enterprise", "total")
 
 
-@cache
-def cut() -> tuple[Form, RuleSet]:
-    """The declared form with six rows and three columns of requests, and fees: 21 cells, every kind of rule."""
+def _kept(rows: tuple[str, ...], columns: tuple[str, ...] | None, names: tuple[str, ...]) -> Form:
+    """The declared form with these tables, and in its table of requests these rows and columns alone."""
 
-    def kept(table):
+    def cut_down(table):
         if table.id != "requests":
             return table
         [block] = table.blocks
-        rows = tuple(row for row in block.rows if row.id in ROWS)
-        columns = tuple(column for column in block.columns if column.id in COLUMNS)
-        return msgspec.structs.replace(table, blocks=(msgspec.structs.replace(block, rows=rows, columns=columns),))
+        kept_rows = tuple(row for row in block.rows if row.id in rows)
+        kept_columns = tuple(column for column in block.columns if columns is None or column.id in columns)
+        return msgspec.structs.replace(
+            table, blocks=(msgspec.structs.replace(block, rows=kept_rows, columns=kept_columns),)
+        )
 
-    tables = tuple(kept(table) for table in FORM.tables if table.id in ("requests", "processing_fees"))
-    rules = tuple(rule for rule in FORM.declaration.rules if rule.table in ("", "requests", "processing_fees"))
+    tables = tuple(cut_down(table) for table in FORM.tables if table.id in names)
+    rules = tuple(rule for rule in FORM.declaration.rules if rule.table in ("", *names))
     declaration = msgspec.structs.replace(FORM.declaration, edition="cut", tables=tables, rules=rules)
-    names = [f"{t.id}.{r.id}.{c.id}" for t in tables for b in t.blocks for r in b.rows for c in b.columns]
-    cells = tuple(FORM.by_id[name] for name in names)
-    form = Form(
+    kept = [f"{t.id}.{r.id}.{c.id}" for t in tables for b in t.blocks for r in b.rows for c in b.columns]
+    return Form(
         edition="cut",
         declaration=declaration,
-        cells=cells,
-        by_id={cell.id: cell for cell in cells},
-        index={cell.id: position for position, cell in enumerate(cells)},
+        cells=tuple(FORM.by_id[name] for name in kept),
+        by_id={name: FORM.by_id[name] for name in kept},
+        index={name: position for position, name in enumerate(kept)},
     )
+
+
+@cache
+def cut() -> tuple[Form, RuleSet]:
+    """The declared form with six rows and three columns of requests, and fees: 21 cells, every kind of rule."""
+    form = _kept(ROWS, COLUMNS, ("requests", "processing_fees"))
     return form, derive_rules(form)
 
 
@@ -73,36 +78,27 @@ def right(seed: int, most: int = 3) -> dict[str, int]:
     return values
 
 
-def of_rows(rows: list[dict[int, int]], count: int) -> System:
-    """A system of `count` cells with these equations (cell -> sign), all in one component."""
-    whole = system("2021")
-    columns = tuple(
-        tuple((number, row[cell]) for number, row in enumerate(rows) if cell in row) for cell in range(count)
+def of_rows(rows: list[dict[int, int]]) -> System:
+    """A system of seven counts, or of fourteen where a row names more, with these equations: cell -> sign."""
+    form = _kept(("received",) if max(map(max, rows)) < 7 else ("received", "carried_in"), None, ("requests",))
+    names = list(form.index)
+    pattern = next(rule for rule in load_rules("2021").rules if rule.family == "row_total")
+    rules = tuple(
+        msgspec.structs.replace(
+            pattern,
+            id=f"drawn.{number}",
+            found=tuple(Term(names[cell]) for cell, sign in row.items() if sign > 0),
+            expected=tuple(Term(names[cell]) for cell, sign in row.items() if sign < 0),
+        )
+        for number, row in enumerate(rows)
     )
-    component = msgspec.structs.replace(
-        whole.components[0],
-        number=0,
-        rows=tuple(range(len(rows))),
-        sides=(),
-        equated=frozenset(cell for cell in range(count) if columns[cell]),
-        private=tuple(cell for cell in range(count) if not columns[cell]),
-    )
-    sums = tuple(
-        (pick([c for c, s in row.items() if s > 0]), pick([c for c, s in row.items() if s < 0]), 0) for row in rows
-    )
-    return msgspec.structs.replace(
-        whole,
-        strangers=tuple(strangers(len(rows), columns)),
-        names=whole.names[:count],
-        at={name: position for position, name in enumerate(whole.names[:count])},
-        columns=columns,
-        widest=max(map(len, columns)),
-        rows=tuple(tuple(row.items()) for row in rows),
-        sums=sums,
-        components=(component,),
-        component_of=(0,) * count,
-        component_of_row=(0,) * len(rows),
-    )
+    by_id = {rule.id: rule for rule in rules}
+    return compile_system(form, RuleSet(edition="cut", rules=rules, domains=form.declaration.domains, by_id=by_id))
+
+
+def laid(system: System, *figures: int) -> Laid:
+    """These figures on the first cells, nought on all others."""
+    return lay(system, dict.fromkeys(system.names, 0) | dict(zip(system.names, figures, strict=False)))
 
 
 def drawn(seed: int) -> System:
@@ -112,7 +108,7 @@ def drawn(seed: int) -> System:
     for cell in range(7):
         for row in draw.sample(rows, draw.randint(1, min(3, len(rows)))):
             row[cell] = draw.choice((1, -1))
-    return of_rows([row for row in rows if row], 7)
+    return of_rows([row for row in rows if row])
 
 
 def solutions(system: System, residuals: dict[int, int], cells: list[int]) -> dict[int, Fraction] | None:
@@ -187,3 +183,103 @@ def possible_sets(
         if found:
             return found
     return []
+
+
+FEES = ("issued", "amount", "collected")  # a count and two amounts of money
+
+
+def of_sides(sides: list[dict[str, object]]) -> System:
+    """A system of the three figures of fees alone, bound by these rules (fields of `Rule`), none an equation."""
+    form = _kept((), (), ("processing_fees",))
+    pattern = next(rule for rule in load_rules("2021").rules if rule.family == "row_total")
+    plain = {"expected": (), "constant": 0, "when": None}
+    rules = tuple(
+        msgspec.structs.replace(pattern, id=f"drawn.{number}", **plain | side) for number, side in enumerate(sides)
+    )
+    by_id = {rule.id: rule for rule in rules}
+    return compile_system(form, RuleSet(edition="cut", rules=rules, domains=form.declaration.domains, by_id=by_id))
+
+
+def fee(name: str) -> str:
+    return f"processing_fees.notices.{name}"
+
+
+def drawn_side(draw: random.Random) -> dict[str, object]:
+    """A rule such as forms declare: a figure against another, or against 0 or 1, perhaps on a condition."""
+    one, other, third = draw.sample(FEES, 3)
+    side: dict[str, object] = {"found": (Term(fee(one)),), "relation": draw.choice((">=", "<="))}
+    if draw.random() < 0.5:
+        side["when"] = When(fee(third), draw.choice(("zero", "positive")))
+        side["relation"] = draw.choice((">=", "<=", "="))
+    if draw.random() < 0.5:
+        return side | {"expected": (Term(fee(other)),)}
+    return side | {"constant": draw.randint(0, 1)}
+
+
+def repairable(system: System, figures: list[Fraction]) -> set[frozenset[int]]:
+    """The smallest sets of the three figures for which some other figures obey every rule; the empty one if they do."""
+    money = [Fraction(number, 2) for number in range(13)]
+    grid = [[Fraction(number) for number in range(7)], money, money]
+
+    def obeys(trial: list[Fraction]) -> bool:
+        values = {name: to_figure(figure) for name, figure in zip(system.names, trial, strict=True)}
+        return all(rule.holds(rule.residual(values)) for rule in system.rules.rules)
+
+    for size in range(4):
+        found = set()
+        for cells in combinations(range(3), size):
+            ways = [
+                [figure for figure in grid[cell] if figure != figures[cell]] if cell in cells else [figures[cell]]
+                for cell in range(3)
+            ]
+            possible = all(figures[cell] in grid[cell] for cell in range(3) if cell not in cells)
+            if possible and any(obeys(list(trial)) for trial in product(*ways)):
+                found.add(frozenset(cells))
+        if found:
+            return found
+    return set()
+
+
+def broken_rules(rules: RuleSet, form: Form, values: dict[str, int]) -> list[str]:
+    """The error rules and domains that a return breaks, each by itself; rules across years left out."""
+    found = [
+        rule.id
+        for rule in rules.rules
+        if rule.severity == "error" and (residual := rule.residual(values)) is not None and not rule.holds(residual)
+    ]
+    return found + [
+        domain.id
+        for domain in rules.domains
+        for name, value in values.items()
+        if form.by_id[name].kind in domain.kinds and domain_problem(domain, value)
+    ]
+
+
+def explanations(system: System, values: dict[str, int], most: int) -> set[frozenset[int]]:
+    """All smallest sets of cells with which a return on the cut form obeys every rule, up to `most` cells.
+
+    Cells under equations must have one answer; fees may become whatever lies within 0 and 12.
+    """
+    laid = lay(system, values)
+    under = frozenset(cell for component in system.components for cell in component.equated)
+    bad = [cell for cell in laid.bad if cell in under]
+    for size in range(most + 1):
+        found = set()
+        for cells in combinations(range(len(system.names)), size):
+            counts, fees = [cell for cell in cells if cell in under], [cell for cell in cells if cell not in under]
+            if not set(bad) <= set(counts):
+                continue
+            steps = solutions(system, laid.residuals, counts)
+            if steps is None or not possible(system, laid, steps, frozenset(counts)):
+                continue
+            after = values | {system.names[cell]: int(laid.figures[cell] + step) for cell, step in steps.items()}
+            for figures in product(range(13), repeat=len(fees)):
+                trial = dict(zip((system.names[cell] for cell in fees), figures, strict=True))
+                if any(values[name] == figure for name, figure in trial.items()):
+                    continue
+                if not broken_rules(system.rules, system.form, after | trial):
+                    found.add(frozenset(cells))
+                    break
+        if found:
+            return found
+    return set()

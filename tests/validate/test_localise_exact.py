@@ -15,17 +15,11 @@ from pipelines.validate.localise_lines import hypotheses
 from pipelines.validate.localise_program import smallest_sets
 from pipelines.validate.localise_search import admissible, closing_sets, reduced_column, solve, start
 from pipelines.validate.localise_system import lay, system
-from schemas.slips import slip_kinds
 from tests.facts import FORM, RULES, dense
-from tests.validate.cases import applied, breaches
+from tests.validate.cases import applied, breaches, is_line_slip
 
 SYSTEM = system("2021")
-LINE_SLIPS = {kind.zh for kind in slip_kinds().values() if kind.cells == 0}
 UNDER_RULES = [cell.id for cell in FORM.cells if cell.table in ("requests", "disputes")]
-
-
-def is_line_slip(explanation):
-    return any(words in explanation.reason for words in LINE_SLIPS)
 
 
 def check_exact(values):

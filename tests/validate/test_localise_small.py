@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 
 import pytest
 
+from pipelines.validate.localise import localise
 from pipelines.validate.localise_program import Program, smallest_sets
 from pipelines.validate.localise_search import (
     closing_sets,
     solve,
     start,
 )
-from pipelines.validate.localise_system import lay
+from pipelines.validate.localise_sides import repairs
+from pipelines.validate.localise_system import lay, to_figure
+from schemas.rules import Term
 from tests.validate import small
+from tests.validate.cases import is_line_slip
 
 
 def broken(seed, wrong=2):
@@ -22,7 +27,7 @@ def broken(seed, wrong=2):
     figures = [0] * 7
     for cell in draw.sample(range(7), wrong):
         figures[cell] = draw.randint(1, 9)
-    return system, lay(system, dict(zip(system.names, figures, strict=True))), draw
+    return system, small.laid(system, *figures), draw
 
 
 def test_the_search_meets_all_smallest_sets_and_no_others():
@@ -126,8 +131,8 @@ def test_four_impossible_figures_in_a_ring_are_not_proposed():
 
 
 def test_no_more_sets_are_given_than_asked_for_and_ten_by_default():
-    row = small.of_rows([{0: 1} | dict.fromkeys(range(1, 13), -1)], 13)
-    laid = lay(row, dict(zip(row.names, [57] + [5] * 12, strict=True)))
+    row = small.of_rows([{0: 1} | dict.fromkeys(range(1, 13), -1)])
+    laid = small.laid(row, 57, *[5] * 12)
     expected = [{0: 60}] + [{part: 2} for part in range(1, 13)]
     cells = list(range(13))
     assert smallest_sets(row, laid, cells, (), (), most=20) == expected
@@ -155,8 +160,8 @@ def test_effort_is_counted_over_all_sets_together():
 
 
 def test_excluded_sets_and_larger_ones_do_not_come_again():
-    row = small.of_rows([{0: 1, 1: -1, 2: -1}], 3)
-    laid = lay(row, dict(zip(row.names, [6, 1, 2], strict=True)))
+    row = small.of_rows([{0: 1, 1: -1, 2: -1}])
+    laid = small.laid(row, 6, 1, 2)
     program = Program(row, laid, [0, 1, 2], frozenset(), frozenset())
     answers = set()
     for _ in range(3):
@@ -168,8 +173,8 @@ def test_excluded_sets_and_larger_ones_do_not_come_again():
 
 
 def test_no_set_takes_a_figure_below_nought():
-    row = small.of_rows([{0: 1, 1: -1, 2: -1}], 3)
-    laid = lay(row, dict(zip(row.names, [0, 1, 2], strict=True)))
+    row = small.of_rows([{0: 1, 1: -1, 2: -1}])
+    laid = small.laid(row, 0, 1, 2)
     program = Program(row, laid, [0, 1, 2], frozenset(), frozenset())
     assert program.next_set() == (frozenset({0}), 1)  # one step at the least, though it was solved at once
     program.exclude(frozenset({0}))
@@ -202,3 +207,73 @@ def test_the_solver_works_the_same_on_every_machine():
 def test_the_solver_prints_nothing(capfd):
     assert by_program(spoilt(TIED), most=1)
     assert capfd.readouterr() == ("", "")
+
+
+# --- conditional rules and inequalities ---------------------------------------------------------------------
+
+
+AMOUNT = Term(small.fee("amount"))
+
+
+def repaired(system, figures, most=3):
+    """The repairs of every component put together, as sets of cells with their figures."""
+    laid = small.laid(system, *map(to_figure, figures))
+    ways = [[]]
+    for component in system.components:
+        own = list(repairs(system, component, laid, {}, most))
+        ways = [[*way, trial] for way in ways for trial in own]
+    return [{cell: figure for trial in way for cell, figure in trial.items()} for way in ways]
+
+
+def test_rules_that_are_no_sums_are_repaired_with_the_fewest_changes():
+    for seed in range(120):
+        draw = random.Random(seed)
+        system = small.of_sides([small.drawn_side(draw) for _ in range(draw.randint(1, 3))])
+        figures = [Fraction(draw.randint(-2, 10), 2) for _ in range(3)]
+        found = repaired(system, figures)
+        assert {frozenset(trial) for trial in found} == small.repairable(system, figures)
+        for trial in found:
+            after = [trial.get(cell, figures[cell]) for cell in range(3)]
+            values = {name: to_figure(figure) for name, figure in zip(system.names, after, strict=True)}
+            assert all(rule.holds(rule.residual(values)) for rule in system.rules.rules)
+            assert small.repairable(system, after) == {frozenset()}
+
+
+def test_the_likeliest_figure_is_proposed():
+    system = small.of_sides([{"found": (Term(small.fee("collected")),), "relation": "<=", "expected": (AMOUNT,)}])
+    assert repaired(system, [1, 50, 80]) == [{1: 80}, {2: 50}]  # of two as likely the nearer
+    assert repaired(system, [1, 31, 62]) == [{1: 62}, {2: 0}]  # filled in by mistake, rather than both digits wrong
+    whole = small.of_sides([{"found": (Term(small.fee("issued")),), "relation": ">=", "expected": (AMOUNT,)}])
+    assert repaired(whole, [1, Fraction(5, 2), 0])[0] == {0: 3}  # the next whole count
+
+
+def test_no_more_repairs_than_are_allowed():
+    system = small.of_sides([{"found": (Term(small.fee("collected")),), "relation": "<=", "expected": (AMOUNT,)}])
+    assert repaired(system, [1, 5, 6], most=0) == []
+    assert len(repaired(system, [1, 5, 6], most=1)) == 2
+    assert repaired(system, [1, 5, 5], most=0) == [{}]
+
+
+# --- the whole ----------------------------------------------------------------------------------------------
+
+
+def named(explanation):
+    return frozenset(CUT.at[change.cell] for change in explanation.changes)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_return_is_explained_by_all_smallest_sets_of_changes(seed):
+    """One to three wrong figures anywhere, some of them impossible: compared with trying everything."""
+    values, draw = small.right(seed), random.Random(seed)
+    assert small.broken_rules(CUT.rules, CUT.form, values) == []
+    assert localise(CUT, values) == ()
+    for cell in draw.sample(CUT.names, 1 + seed % 3):
+        values[cell] = draw.randint(-1, 9)
+    explanations = localise(CUT, values)
+    for explanation in explanations:
+        after = values | {change.cell: change.proposed for change in explanation.changes}
+        assert small.broken_rules(CUT.rules, CUT.form, after) == []
+        assert all(change.found == values[change.cell] != change.proposed for change in explanation.changes)
+    smallest = {named(explanation) for explanation in explanations if not is_line_slip(explanation)}
+    expected = small.explanations(CUT, values, 3)
+    assert smallest == (expected if frozenset() not in expected else set())
