@@ -17,7 +17,7 @@ import msgspec
 
 from pipelines.validate.claims import readings, signed
 from pipelines.validate.localise_lines import hypotheses
-from pipelines.validate.localise_search import MAX_DEPTH, Changes, admissible, closing_sets, solve, start
+from pipelines.validate.localise_search import MAX_DEPTH, Changes, Reduced, admissible, closing_sets, solve, start
 from pipelines.validate.localise_sides import repairs, sides_hold
 from pipelines.validate.localise_system import Component, Exact, Laid, System, lay, system, to_figure
 from pipelines.validate.slips import Against, Slip, Stands, Witnesses, line_slip, reason, slips_of, stands
@@ -114,24 +114,29 @@ def _with_sides(problem: _Problem, changes: Changes, most: int) -> Iterator[Chan
         yield changes | more
 
 
-def smallest(problem: _Problem) -> list[Changes]:
+def _solved(problem: _Problem, state: Reduced, size: int) -> list[Changes]:
+    """The sets of ``size`` cells beside the sure and unknown ones that satisfy the equations, with their figures."""
+    system, laid = problem.system, problem.laid
+    solved = []
+    for chosen in closing_sets(system, state, size):
+        changes = solve(system, laid, [*sorted(chosen), *problem.unknown, *problem.sure])
+        if changes is not None and admissible(system, laid, changes, [*chosen, *problem.sure]):
+            solved.append(changes)
+    return solved
+
+
+def smallest(problem: _Problem, solved_before: Sequence[list[Changes]] = ()) -> list[Changes]:
     """All smallest sets of changes of one component with the figures they imply, in the order of the search.
 
     Sets of one size that satisfy the equations are completed by what conditional rules need, so that a set counts with
-    all its changes. Empty where no set of up to MAX_DEPTH cells will do.
+    all its changes. Empty where no set of up to MAX_DEPTH cells will do. ``solved_before``: the sets that satisfy the
+    equations where they are known, by the number of cells beside those that are sure to change.
     """
-    system, laid = problem.system, problem.laid
-    free = [*problem.unknown, *problem.sure]
-    state = start(system, dict(problem.residuals), free)
+    state = start(problem.system, dict(problem.residuals), [*problem.unknown, *problem.sure])
     must = len(problem.sure)
     known: list[list[Changes]] = []
     for size in range(max(0, MAX_DEPTH - must) + 1):
-        solved = []
-        for chosen in closing_sets(system, state, size):
-            changes = solve(system, laid, [*sorted(chosen), *free])
-            if changes is not None and admissible(system, laid, changes, [*chosen, *problem.sure]):
-                solved.append(changes)
-        known.append(solved)
+        known.append(solved_before[size] if size < len(solved_before) else _solved(problem, state, size))
         found = [
             completed
             for cells, sets in enumerate(known)
@@ -164,10 +169,10 @@ def _parts(problem: _Problem, here: Stands, sets: Iterable[Changes]) -> list[Par
     ]
 
 
-def parts_of(system: System, laid: Laid, number: int) -> list[Part]:
-    """The smallest sets of one component by enumeration, each as its cheapest reading."""
+def parts_of(system: System, laid: Laid, number: int, solved_before: Sequence[list[Changes]] = ()) -> list[Part]:
+    """The smallest sets of one component by enumeration, each as its cheapest reading; as ``smallest`` otherwise."""
     problem = _problem(system, laid, system.components[number])
-    return _cheapest(_parts(problem, stands(system, laid), smallest(problem)))
+    return _cheapest(_parts(problem, stands(system, laid), smallest(problem, solved_before)))
 
 
 def _line_parts(system: System, laid: Laid) -> list[Part]:

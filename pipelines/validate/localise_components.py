@@ -6,6 +6,7 @@ search for one return (localise.py), combining components (localise_stream.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipelines.validate.kernel import UNIT, Bools, Ints
 from pipelines.validate.localise import parts_of
 from pipelines.validate.localise_returns import Layout, Returns
 from pipelines.validate.localise_sets import BITS, CellSets
-from pipelines.validate.localise_system import Component, exact
+from pipelines.validate.localise_system import Component, Exact, Laid, exact
 from pipelines.validate.localise_ways import Change, Ways, together, ways_of
 from pipelines.validate.slips_many import Pricing, place_of
 
@@ -27,6 +28,9 @@ class Explained(NamedTuple):
     counts: Ints
     sizes: Ints
     failed: Bools
+
+
+Known = list[list[dict[int, int]]]  # by number of cells, sets that satisfy a component's equations: cell -> change
 
 
 class ComponentSearch:
@@ -51,14 +55,15 @@ class ComponentSearch:
             itself |= ~self._layout.holds(side, returns)
         problem = ~alone & (broken | itself | (returns.bad | returns.missing)[self._cells].any(axis=0))
         lots: list[Ways] = []
+        known: dict[int, Known] = {}
         if self._sets is None:
             itself |= problem
         else:
-            lots = self._searched(self._sets, returns, np.flatnonzero(problem & ~itself), itself)
+            lots, known = self._searched(self._sets, returns, np.flatnonzero(problem), itself)
         failed = np.zeros(len(alone), dtype=bool)
         told: list[tuple[int, int, list[Change]]] = []
         for row in np.flatnonzero(problem & itself).tolist():
-            found = self._by_itself(returns, row)
+            found = self._by_itself(returns, row, known.get(row))
             told += found
             failed[row] = not found
         ways = together([*lots, ways_of(told)])
@@ -67,34 +72,50 @@ class ComponentSearch:
         sizes[ways.rows] = (ways.cells >= 0).sum(axis=1)
         return Explained(ways, counts, sizes, failed)
 
-    def _searched(self, sets: CellSets, returns: Returns, rows: Ints, itself: Bools) -> list[Ways]:
-        """The ways of the given rows; marks in ``itself`` those that the search as columns does not answer.
+    def _searched(
+        self, sets: CellSets, returns: Returns, rows: Ints, itself: Bools
+    ) -> tuple[list[Ways], dict[int, Known]]:
+        """The ways of the given rows but those in ``itself``, and of those every set that satisfies the equations.
 
-        Those are the ones without a set of few cells, and those of which every set breaks a side: more must change.
+        Marks in ``itself`` the rows that the search as columns does not answer: those without a set of few cells, and
+        those of which every set breaks a side: more must change.
         """
-        found, left = sets.smallest(returns.of(rows), self._layout.negative)
-        itself[rows[left]] = True
+        alone = itself.copy()
+        found, left = sets.smallest(returns, rows, alone[rows], self._layout.negative)
+        itself[left] = True
         ways = []
+        known: dict[int, Known] = {row: [[], [], [], []] for row in np.flatnonzero(alone).tolist()}
         for one in found:
-            at = rows[one.rows]
-            held = np.ones(len(at), dtype=bool)
+            for at in np.flatnonzero(alone[one.rows]).tolist():
+                row, cells = int(one.rows[at]), one.cells[at].tolist()
+                known[row][len(cells)].append(dict(zip(cells, one.steps[at].tolist(), strict=True)))
+            held = ~alone[one.rows]
             for side in self._component.sides:
-                held &= self._layout.holds_after(side, returns, at, one.cells, one.steps)
-            itself[np.setdiff1d(at, at[held])] = True
-            ways.append(Ways(at[held], *self._with_slips(returns, at[held], one.cells[held], one.steps[held])))
-        return ways
+                held &= self._layout.holds_after(side, returns, *one)
+            itself[np.setdiff1d(one.rows, one.rows[held])] = True
+            kept = one.rows[held], one.cells[held], one.steps[held]
+            ways.append(Ways(kept[0], *self._with_slips(returns, *kept)))
+        return ways, known
 
     def _with_slips(self, returns: Returns, rows: Ints, cells: Ints, steps: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         cost, kinds = self._pricing.priced(returns, rows, cells, steps)
         return cost, cells, steps, kinds
 
-    def _by_itself(self, returns: Returns, row: int) -> list[tuple[int, int, list[Change]]]:
+    @staticmethod
+    def _changed(laid: Laid, steps: Mapping[int, int]) -> dict[int, Exact]:
+        return {cell: laid.figures[cell] + step for cell, step in steps.items()}
+
+    def _by_itself(self, returns: Returns, row: int, known: Known | None) -> list[tuple[int, int, list[Change]]]:
         """(row, cost, changes) of each smallest set; none where enumeration finds none, where one fits no column, and
         where a figure is missing: what else the equations leave open then is for ``localise.explain``."""
         if returns.missing[self._cells, row].any():
             return []
         laid = self._layout.one(returns, row)
-        parts = parts_of(self._layout.system, laid, self._component.number)
+        sure = len(laid.bad & self._component.equated)
+        sets = [[self._changed(laid, steps) for steps in lot] for lot in known[sure:]] if known else []
+        if known and not (sure or any(laid.residuals.get(at) for at in self._component.rows)):
+            sets[0] = [{}]
+        parts = parts_of(self._layout.system, laid, self._component.number, sets)
         found = []
         for part in parts:
             kinds = {cell: place_of(slip.kind.id) for slip in part.slips for cell in slip.cells}

@@ -28,10 +28,6 @@ class Returns(NamedTuple):
     bad: Bools
     residuals: Ints
 
-    def of(self, rows: Ints) -> Returns:
-        """Some of the rows."""
-        return Returns(self.columns[:, rows], self.missing[:, rows], self.bad[:, rows], self.residuals[:, rows])
-
 
 class Layout:
     """One system as far as laying returns on it goes.

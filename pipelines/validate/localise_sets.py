@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from pipelines.validate.kernel import Bools, Ints
 from pipelines.validate.localise_returns import Returns
+from pipelines.validate.localise_search import MAX_DEPTH
 from pipelines.validate.localise_system import Component, System
 from pipelines.validate.localise_ways import matches
 
@@ -62,6 +63,9 @@ class CellSets:
         self._support = self._patterns(signs.T != 0)
         self._members = [np.flatnonzero(line) for line in signs]
         self._in_equation = signs != 0
+        self._strangers = self._patterns(
+            np.array([[bool(strangers >> row & 1) for row in component.rows] for strangers in system.strangers])
+        )
         longest = max(map(len, self._members))
         self._padded = np.full((len(self.rows), longest), -1)
         for row, cells in enumerate(self._members):
@@ -109,46 +113,44 @@ class CellSets:
             self._beside[cell] = keys[order], order
         return self._beside[cell]
 
-    def smallest(self, returns: Returns, negative: Bools) -> tuple[list[Sets], Ints]:
-        """The smallest sets of each return, by size, and the rows of those for which none of up to MAX_DEPTH will do.
+    def smallest(self, returns: Returns, rows: Ints, every: Bools, negative: Bools) -> tuple[list[Sets], Ints]:
+        """The smallest sets of the given rows, by size, and the rows for which none of up to MAX_DEPTH cells will do.
 
+        ``every``: of which of the rows all sets of fewer cells than that are asked for, not only the smallest.
         ``negative``: the cells of the form that may be below 0. Every set has the cells that are sure to change (what
         stands there is impossible) and those without a figure, at most one of which is looked for. A set counts only if
         its changes are whole, no figure leaves its domain, and every figure that stands there really changes.
         """
-        residuals = returns.residuals[self.rows].T
+        residuals = returns.residuals[np.ix_(self.rows, rows)].T
         broken = residuals != 0
         patterns = self._patterns(broken)
         length = (residuals**2).sum(axis=1)
-        missing, bad = returns.missing[self.cells].T, returns.bad[self.cells].T
-        needed = missing.sum(axis=1) + bad.sum(axis=1)
-        unknown = np.where(missing.sum(axis=1) == 1, missing.argmax(axis=1), -1)
-        open_ = np.flatnonzero(((patterns != 0) | (needed > 0)) & (missing.sum(axis=1) <= 1))
-        left = np.setdiff1d(np.flatnonzero((patterns != 0) | (needed > 0)), open_)
-        nothing = open_[patterns[open_] == 0]
-        smaller = Sets(
-            nothing, np.zeros((len(nothing), 0), dtype=np.int64), np.zeros((len(nothing), 0), dtype=np.int64)
-        )
+        missing, bad = (part[np.ix_(self.cells, rows)].T for part in (returns.missing, returns.bad))
+        lacks, needed = missing.sum(axis=1), missing.sum(axis=1) + bad.sum(axis=1)
+        unknown = np.where(lacks == 1, missing.argmax(axis=1), -1)
+        least = np.max([np.bitwise_count(patterns & strangers) for strangers in self._strangers], axis=0)
+        open_ = (lacks <= 1) & ((patterns != 0) | (needed > 0))
+        left = (lacks > 1) | open_
+        none = np.zeros((len(rows), 0), dtype=np.int64)
+        smaller = self._some(Sets(np.arange(len(rows)), none, none), open_ & (patterns == 0))
         found = []
-        for candidates in (self._singles, self._doubles, self._triples, self._quadruples):
-            ask = open_[patterns[open_] != 0]
+        for size, candidates in enumerate((self._singles, self._doubles, self._triples, self._quadruples), 1):
+            open_ &= (size < MAX_DEPTH) | ~every
+            ask = np.flatnonzero(open_ & (patterns != 0) & (least <= size))
             at, cells = candidates(patterns[ask], broken[ask])
-            rows = ask[at]
-            kept, steps = self._closing(residuals[rows], length[rows], cells)
-            sets = Sets(rows[kept], cells[kept], steps)
-            new = returns.columns[self.cells[sets.cells], sets.rows[:, None]] + sets.steps
+            kept, steps = self._closing(residuals[ask[at]], length[ask[at]], cells)
+            sets = Sets(ask[at[kept]], cells[kept], steps)
+            new = returns.columns[self.cells[sets.cells], rows[sets.rows][:, None]] + sets.steps
             sets = self._some(sets, ((sets.steps != 0) & ((new >= 0) | negative[self.cells[sets.cells]])).all(axis=1))
-            with_unknown = self._with_unknown(smaller, unknown)
-            smaller = sets
-            every = Sets(*(np.concatenate(both) for both in zip(sets, with_unknown, strict=True)))
-            forced = missing[every.rows] | bad[every.rows]
-            met = np.take_along_axis(forced, every.cells, axis=1).sum(axis=1)
-            good = self._some(every, met == needed[every.rows])
-            good = self._some(good, np.isin(good.rows, open_))
+            both = zip(sets, self._with_unknown(smaller, unknown), strict=True)
+            smaller, good = sets, Sets(*(np.concatenate(lots) for lots in both))
+            forced = np.take_along_axis((missing | bad)[good.rows], good.cells, axis=1).sum(axis=1)
+            good = self._some(good, (forced == needed[good.rows]) & open_[good.rows])
             if len(good.rows):
-                found.append(good._replace(cells=self.cells[good.cells]))
-                open_ = np.setdiff1d(open_, good.rows)
-        return found, np.union1d(open_, left)
+                found.append(Sets(rows[good.rows], self.cells[good.cells], good.steps))
+                left[good.rows] = False
+                open_[good.rows] = every[good.rows]
+        return found, rows[left]
 
     @staticmethod
     def _some(sets: Sets, kept: Bools) -> Sets:
