@@ -287,6 +287,8 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
     click.echo(f"{declared.settings.name_zh}（{region}）{year} 年度 / {declared.settings.name_en}, report year {year}")
     with _progress(step_names(job)) as report:
         outcome = run_region_year(settings.data, region, year, job, report)
+    for note in outcome.notes:
+        click.echo(f"注意 / note: {note}", err=True)
     counts = outcome.counts
     if counts.bodies:
         click.echo(
@@ -355,11 +357,13 @@ class _progress:  # noqa: N801 - used as a function
             self._live.stop()
 
     def _plain(self, step: str, state: str) -> None:
-        if state != "started":
+        if state == "said":
+            click.echo(f"  {step}", err=True)
+        elif state != "started":
             click.echo(f"  {'完成 done' if state == 'finished' else '停止 stopped'}  {step}", err=True)
 
     def _show(self, step: str, state: str) -> None:
-        self._live.update(self._task, description=step, advance=0 if state == "started" else 1)
+        self._live.update(self._task, description=step, advance=0 if state in ("started", "said") else 1)
 
 
 def _find(region: Region, name: str) -> Body:

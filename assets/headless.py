@@ -6,8 +6,11 @@ Does not belong here: printing (gongkai.py).
 
 from __future__ import annotations
 
+import logging
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Literal, Protocol
 
 import dagster as dg
@@ -17,12 +20,17 @@ import polars as pl
 from assets.instance import dagster_home
 from assets.partitions import REGION_YEARS, partition_key
 from assets.resources import partition_lock
+from assets.stored import DAMAGED, read_table
 from assets.views import REASON
 from pipelines.faults import explained
 from pipelines.settings import load_settings
 from pipelines.storage import table_path
 
-StepReport = Callable[[str, Literal["started", "finished", "failed"]], None]
+# (step, what became of it), or (what a step that reads files says, "said")
+StepReport = Callable[[str, Literal["started", "finished", "failed", "said"]], None]
+SAYING = ("readings", "previous_year")
+FOLLOW = "gongkai/run"  # tag by which a run is found while it is executed elsewhere
+FOLLOW_SECONDS = 2.0
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +45,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended; ``checked``: a job that publishes nothing.
 
-    ``reasons``: (check, Chinese, English) of each blocking check that failed, or the faults.
+    ``reasons``: (check, Chinese, English) of each blocking check that failed, or the faults. ``notes``: what a person
+    should know besides, such as a stored table that was damaged and made anew.
     """
 
     status: Literal["published", "nothing_new", "checked", "stopped", "failed"]
@@ -45,6 +54,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     reasons: tuple[tuple[str, str, str], ...] = ()
     counts: Counts = Counts()
+    notes: tuple[str, ...] = ()
 
 
 def step_names(job_name: str) -> tuple[str, ...]:
@@ -73,21 +83,53 @@ def run_region_year(data: str, region: str, year: int, job_name: str, report: St
             done: dg.ExecuteInProcessResult | dg.JobExecutionResult = defs.resolve_job_def(job_name).execute_in_process(
                 partition_key=key, instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet
             )
-            return _outcome(done, data, region, year)
+            return msgspec.structs.replace(_outcome(done, data, region, year), notes=_notes(done))
         job = dg.build_reconstructable_job("assets.executors", "job_named", reconstructable_args=(job_name,))
         with partition_lock(data, key):  # the processes of the steps share the run, so its lock is held here
-            done = dg.execute_job(
-                job, instance=instance, run_config=quiet, tags=REGION_YEARS.get_tags_for_partition_key(key)
-            )
-        for event in done.all_events:
-            if event.step_key and (event.is_step_success or event.is_step_failure):
-                report(event.step_key, "finished" if event.is_step_success else "failed")
-        return _outcome(done, data, region, year)
+            mark = {FOLLOW: str(uuid.uuid4())}
+            with _followed(instance, mark, report):
+                tags = {**REGION_YEARS.get_tags_for_partition_key(key), **mark}
+                done = dg.execute_job(job, instance=instance, run_config=quiet, tags=tags)
+        return msgspec.structs.replace(_outcome(done, data, region, year), notes=_notes(done))
+
+
+@contextmanager
+def _followed(instance: dg.DagsterInstance, mark: dict[str, str], report: StepReport) -> Iterator[None]:
+    """Report what the processes of a run write into its records, now and then and once more at the end."""
+    over, taking = threading.Event(), threading.Lock()
+    cursor: str | None = None
+
+    def look() -> None:
+        nonlocal cursor
+        with taking:
+            for run in instance.get_runs(dg.RunsFilter(tags=mark), limit=1):
+                found = instance.get_records_for_run(run.run_id, cursor)
+                cursor = found.cursor
+                for record in found.records:
+                    _tell(record.event_log_entry, report)
+
+    def follow() -> None:
+        while not over.wait(FOLLOW_SECONDS):
+            with suppress(Exception):  # records that cannot be read just now: at the next look, or the last
+                look()
+
+    thread = threading.Thread(target=follow, name="follow", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    look()
 
 
 def _tell(entry: dg.EventLogEntry, report: StepReport) -> None:
     event = entry.dagster_event
-    if event is None or not event.step_key:
+    if event is None:
+        if entry.step_key in SAYING and int(entry.level) >= logging.INFO:
+            report(entry.user_message, "said")
+        return
+    if not event.step_key:
         return
     if event.is_step_start:
         report(event.step_key, "started")
@@ -101,11 +143,11 @@ def _counts(data: str, region: str, year: int) -> Counts:
     counts: dict[str, int] = {}
     bodies = table_path(data, "bodies", region, year)
     if bodies.exists():
-        status = pl.read_parquet(bodies.read_bytes())["status"]
+        status = read_table(bodies)["status"]
         counts |= {"bodies": len(status), "accepted": int((status == "accepted").sum())}
     findings = table_path(data, "findings", region, year)
     if findings.exists():
-        frame = pl.read_parquet(findings.read_bytes()).filter(pl.col("waived").is_null())
+        frame = read_table(findings).filter(pl.col("waived").is_null())
         counts["errors"] = frame.filter(pl.col("severity") == "error").height
         counts["warnings"] = frame.filter(pl.col("severity") == "warning").height
     return Counts(**counts)
@@ -138,6 +180,12 @@ def _words(error: _Error | None) -> tuple[str, str]:
         error = error.cause
     text = error.message.strip()
     return explained(error.cls_name or "", text) or (text, text)
+
+
+def _notes(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> tuple[str, ...]:
+    """What the steps said of damage that they made good."""
+    made = [event.materialization.metadata for event in result.get_asset_materialization_events()]
+    return tuple(str(metadata[DAMAGED].value) for metadata in made if DAMAGED in metadata)
 
 
 def _outcome(result: dg.ExecuteInProcessResult | dg.JobExecutionResult, data: str, region: str, year: int) -> Outcome:

@@ -15,8 +15,17 @@ import polars as pl
 from upath import UPath
 
 from assets.lineage import column_lineage, column_schema
+from assets.stored import (
+    BAD_PACKAGE,
+    StoredError,
+    read_table,
+    readings_are_whole,
+    replace_stored,
+    table_bytes,
+    tell_damaged,
+)
 from pipelines.ingest.packed import Readings, open_pack, write_pack
-from pipelines.storage import write_atomic, writing
+from pipelines.storage import writing
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -28,13 +37,11 @@ class ParquetIOManager(dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame, path: UPath) -> None:
         """Write the frame."""
-        buffer = io.BytesIO()
-        obj.write_parquet(buffer)
-        write_atomic(path, buffer.getvalue())
+        replace_stored(context, path, table_bytes(obj))
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
-        """Read the frame."""
-        return pl.read_parquet(path.read_bytes())
+        """Read the frame. Raises StoredError where it is damaged."""
+        return read_table(path)
 
     def get_metadata(self, context: dg.OutputContext, obj: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
         """Rows, columns and where they come from, as Dagster's own metadata names."""
@@ -56,6 +63,8 @@ class ReadingsIOManager(dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: Readings, path: UPath) -> None:
         """Write the read files, one after the other."""
+        if not readings_are_whole(path):
+            tell_damaged(context, path)
         with writing(path) as write:
             write_pack(obj, write)
 
@@ -75,9 +84,12 @@ class PackageIOManager(dg.UPathIOManager):
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
             for name in sorted(obj):
                 archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), obj[name])
-        write_atomic(path, buffer.getvalue())
+        replace_stored(context, path, buffer.getvalue(), package=True)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> dict[str, bytes]:
-        """Read the files."""
-        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
+        """Read the files. Raises StoredError where they are damaged."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+                return {name: archive.read(name) for name in archive.namelist()}
+        except BAD_PACKAGE as fault:
+            raise StoredError(path) from fault

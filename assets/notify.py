@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
+from assets.stored import read_table
 from assets.views import PUBLISHABLE
 from pipelines.notices import Delivery, Notice, failure_notice, gate_notice, last_said, remember, send
 from pipelines.regions import load_region
@@ -55,7 +55,7 @@ def gate_is_green(instance: dg.DagsterInstance, run_id: str) -> bool | None:
 
 
 def _rows(settings: Settings, table: str, region: str, year: int) -> list[dict[str, Any]]:
-    return pl.read_parquet(table_path(settings.data, table, region, year).read_bytes()).to_dicts()
+    return read_table(table_path(settings.data, table, region, year)).to_dicts()
 
 
 def tell_of_gate(log: logging.Logger, settings: Settings, region: str, year: int, green: bool) -> Notice | None:

@@ -17,6 +17,7 @@ import msgspec
 import polars as pl
 
 from assets.resources import Partition
+from assets.stored import read_table
 from pipelines.ingest.inbox import receive
 from pipelines.ingest.intake import read_received
 from pipelines.ingest.limits import DEFAULT_LIMITS, Limits
@@ -54,7 +55,7 @@ def _accepted(
     form, rules = load_form(edition), load_rules(edition)
     if not inbox_path(data, code, year).exists():
         stored = table_path(data, "accepted_submissions", code, year)
-        return pl.read_parquet(stored.read_bytes()) if stored.exists() else None
+        return read_table(stored) if stored.exists() else None
     rows = [{"region": code, "year": year, **msgspec.structs.asdict(entry)} for entry in receive(data, code, year)]
     files = pl.DataFrame(rows, schema=tidy_types("received_files"), orient="row")
     decisions: Decisions = load_decisions(regions, code, year)

@@ -15,6 +15,7 @@ import polars as pl
 
 from assets.notify import told
 from assets.resources import Workspace
+from assets.stored import read_table
 from assets.views import markdown
 from pipelines.notices import Notice, deadline_notice, due_today, last_said, remember, report_notice
 from pipelines.publish.board import deadlines
@@ -45,7 +46,7 @@ def missing_bodies(data: str, region: Region, year: int) -> list[tuple[str, str,
     path = table_path(data, "bodies", region.settings.code, year)
     status: dict[str, str] = {}
     if path.exists():
-        frame = pl.read_parquet(path.read_bytes())
+        frame = read_table(path)
         status = dict(zip(frame["body"], frame["status"], strict=True))
     found = [(body.code, body.name_zh, status.get(body.code, "missing")) for body in region.roster(year)]
     return [each for each in found if each[2] not in ("accepted", "waived")]

@@ -83,10 +83,11 @@ class County:
     def decide(self, text: str) -> None:
         (self.regions / REGION / str(YEAR) / "decisions.toml").write_text(text, encoding="utf-8")
 
-    def run(self, year: int = YEAR) -> dg.ExecuteInProcessResult:
+    def run(self, year: int = YEAR, instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
         tables = tables_path(str(self.data))
         return dg.materialize(
             ASSETS,
+            instance=instance,
             partition_key=partition_key(REGION, year),
             raise_on_error=False,
             resources={

@@ -220,4 +220,6 @@ def test_damaged_tables_of_an_earlier_run_are_made_anew(county, undisturbed):
         path.write_bytes((b"", b"PAR1 is not enough", whole[: len(whole) // 2])[number % 3])
     done = run(county)
     assert done.returncode == 0, done.stderr
+    stored = [path for path in tables if "kept_readings" not in path.parts]  # those are told in Dagster's log
+    assert [path for path in stored if f"“{path}”已损坏" not in done.stderr] == []
     assert outcome(county) == undisturbed
