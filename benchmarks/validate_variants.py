@@ -79,7 +79,7 @@ def gate(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:
     from schemas.frames import residuals_schema
 
     residuals_schema(EDITION)
-    return lambda: held(form, rules, pl.scan_parquet(path)), lambda names: {"gate": sorted(names)}
+    return lambda: held(form, rules, path), lambda names: {"gate": sorted(names)}
 
 
 def stream(path: Path, form: Form, rules: RuleSet) -> tuple[Work, Tell]:

@@ -14,10 +14,13 @@ import msgspec
 import pandera.errors
 import polars as pl
 
-from pipelines.validate.batches import Source
-from pipelines.validate.stream import count_frame, scan_frame, survey
+from pipelines.validate.batches import BATCH_ROWS, Source, batches_of
+from pipelines.validate.kernel import compile_sums
+from pipelines.validate.lanes import size_of
+from pipelines.validate.stream import block_of, count_frame, scan_frame, survey
 from schemas.form import Form
 from schemas.frames import (
+    ATTRIBUTES,
     cell_type,
     domain_expression,
     residual_expression,
@@ -28,6 +31,9 @@ from schemas.frames import (
 from schemas.rules import LAST_YEAR, RuleSet
 
 Figure = Decimal | int
+MOST_COUNT, MOST_AMOUNT = 2**63 - 1, Decimal("99999999999999.9999")  # what columns of residuals hold
+LARGE = 1 << 50  # polars adds counts in 64 bits and wraps: where a figure is this large they are taken as decimals
+LONG_BATCH = 4 * BATCH_ROWS  # few batches, because each costs as many expressions as there are rules
 
 
 class SubmissionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,24 +89,39 @@ def wide_frame(form: Form, rules: RuleSet, rows: Sequence[SubmissionRow]) -> pl.
     return frame
 
 
-def _residuals(form: Form, rules: RuleSet, *, errors_only: bool = False) -> list[pl.Expr]:
-    """One expression per rule and domain, in catalogue order, named by its id."""
-    kinds = {rule.id: form.by_id[rule.found[0].cell].kind for rule in rules.rules}
-    expressions = [
-        residual_expression(rule).cast(cell_type(kinds[rule.id]))
-        for rule in rules.rules
-        if not errors_only or rule.severity == "error"
-    ]
+def _residuals(form: Form, rules: RuleSet, *, errors_only: bool, large: bool) -> list[pl.Expr]:
+    """One expression per rule and domain, in catalogue order, named by its id.
+
+    ``large``: a residual that its column cannot hold becomes the largest that it can, with its sign.
+    """
+    expressions = []
+    for rule in rules.rules:
+        if not errors_only or rule.severity == "error":
+            kind, residual = cell_type(form.by_id[rule.found[0].cell].kind), residual_expression(rule)
+            most = MOST_COUNT if kind.is_integer() else MOST_AMOUNT
+            expressions.append((residual.clip(-most, most) if large else residual).cast(kind))
     return expressions + [
         domain_expression(form, domain) for domain in rules.domains if not errors_only or domain.severity == "error"
     ]
 
 
-def residuals(
-    form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame, *, errors_only: bool = False
-) -> pl.DataFrame:
-    """``file`` and one column per rule and domain, in catalogue order; null where a term is missing."""
-    return frame.lazy().select(pl.col("file"), *_residuals(form, rules, errors_only=errors_only)).collect()
+def residuals(form: Form, rules: RuleSet, frame: Source, *, errors_only: bool = False) -> pl.DataFrame:
+    """``file`` and one column per rule and domain, in catalogue order; null where a term is missing.
+
+    Exact, but for residuals beyond what a column of cells holds: they become the largest that it does, with its sign.
+    """
+    compiled = compile_sums(form, rules)
+    counts = [name for name in compiled.names[:-1] if name not in compiled.money]  # the last is no figure
+    usual, exact = (
+        [pl.col("file"), *_residuals(form, rules, errors_only=errors_only, large=large)] for large in (False, True)
+    )
+    tables = [pl.DataFrame(schema=wide_types(form, rules)).select(usual)]
+    for batch in batches_of(frame, ["file", *ATTRIBUTES, *compiled.names], LONG_BATCH):
+        if max(map(size_of, block_of(compiled, batch).columns)) >= LARGE:
+            tables.append(batch.with_columns(pl.col(counts).cast(pl.Decimal(38, 0))).select(exact))
+        else:
+            tables.append(batch.select(usual))
+    return pl.concat(tables)
 
 
 def broken_list(form: Form, rules: RuleSet, frame: Source) -> pl.DataFrame:
@@ -124,7 +145,7 @@ def broken_pairs(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame)
     return broken_list(form, rules, frame).select("file", "rule").rows()
 
 
-def gate(form: Form, rules: RuleSet, frame: pl.DataFrame | pl.LazyFrame) -> tuple[str, ...]:
+def gate(form: Form, rules: RuleSet, frame: Source) -> tuple[str, ...]:
     """The error rules that pandera finds broken in ``frame``, by Check name; empty when the schema holds.
 
     This calls the derived schema itself, so that what stops publication is the published contract.

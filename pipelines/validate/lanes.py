@@ -126,6 +126,12 @@ def _bounds(column: Ints) -> tuple[int, int]:
     return int(np.minimum.reduce(column)), int(np.maximum.reduce(column))
 
 
+def size_of(column: Ints) -> int:
+    """The largest absolute value of a column, 0 where it has no row."""
+    least, most = _bounds(column)
+    return max(most, -least)
+
+
 def _sums(column: Ints, starts: Ints, size: int) -> npt.NDArray[Any]:
     """Sums over runs of rows that begin at ``starts``, exact. ``size`` bounds the figures."""
     if not size:

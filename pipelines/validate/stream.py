@@ -125,10 +125,15 @@ def decimals(residuals: npt.NDArray[Any]) -> pl.Series:
     )
 
 
+def _names(batch: pl.DataFrame, rows: Ints) -> pl.DataFrame:
+    """The columns KEPT of some rows, as texts of their own: polars would keep those of the whole batch beside them."""
+    return pl.DataFrame({name: pl.Series(batch.get_column(name)[rows].to_list(), dtype=pl.String) for name in KEPT})
+
+
 def _told(compiled: Compiled, batch: pl.DataFrame, broken: Broken) -> pl.DataFrame:
     ids = pl.Series("rule", compiled.ids, dtype=pl.String)
-    named = batch.select(KEPT)[broken.rows]
-    return named.with_columns(ids.gather(pl.Series(broken.rules)), decimals(broken.residuals))
+    rows, at = np.unique(broken.rows, return_inverse=True)
+    return _names(batch, rows)[at].with_columns(ids.gather(pl.Series(broken.rules)), decimals(broken.residuals))
 
 
 def _starts(batch: pl.DataFrame) -> Ints:
@@ -201,12 +206,13 @@ def scan_batch(
             _added(added, _totals(compiled, region[begin:end], lanes, inside))
     every = Broken(*(np.concatenate([getattr(one, name) for one in found]) for name in Broken.__struct_fields__))
     counts = np.bincount(every.rules, minlength=len(compiled.ids)).tolist()
+    wrong = np.unique(every.rows[errors[every.rules]])
     return Scanned(
         rows=batch.height,
         findings=_told(compiled, batch, every),
         counts=dict(zip(compiled.ids, counts, strict=True)),
         totals=added if together or not totals else _totals_of(compiled, batch, desk),
-        broken=batch[np.unique(every.rows[errors[every.rules]])] if broken else None,
+        broken=batch[wrong].with_columns(_names(batch, wrong)) if broken else None,
     )
 
 

@@ -208,6 +208,28 @@ def test_pandera_the_compiled_pass_and_the_naive_evaluation_flag_the_same_pairs(
         assert set(gate(FORM, RULES, one)) == expected
 
 
+WRAPS = RULES.by_id["requests.outcome_sum.natural_person"]
+
+
+@pytest.mark.parametrize("figure", [2**62, -(2**62), 2**60])
+def test_the_gate_is_not_fooled_by_sums_that_64_bits_call_0(figure):
+    parts = [term.key for term in WRAPS.terms if term.sign == WRAPS.terms[-1].sign][: 2**64 // abs(figure)]
+    assert len(parts) * figure % 2**64 == 0
+    wide = frame(row(dict.fromkeys((term.key for term in WRAPS.terms), 0) | dict.fromkeys(parts, figure)))
+    for table in (wide, wide.lazy()):
+        assert WRAPS.id in gate(FORM, RULES, table)
+    held = residuals(FORM, RULES, wide)[WRAPS.id][0]
+    assert held == (2**63 - 1 if figure < 0 else 1 - 2**63)
+
+
+def test_amounts_whose_difference_no_column_holds_are_told_with_their_sign():
+    most, rule = Decimal("99999999999999.9999"), RULES.by_id["processing_fees.fees_collected.notices"]
+    collected, notices = rule.found[0].key, rule.expected[0].key
+    wide = frame(row(dense() | {collected: most, notices: -most}))
+    assert residuals(FORM, RULES, wide)[rule.id][0] == most
+    assert rule.id in gate(FORM, RULES, wide)
+
+
 def test_the_long_list_says_by_how_much_in_frame_order_then_catalogue_order():
     leaf = "requests.granted.natural_person"
     table = frame(

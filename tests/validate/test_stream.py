@@ -228,6 +228,17 @@ def test_broken_holds_the_submissions_that_break_an_error_rule_and_no_other():
     assert scanned(table(drawn)).broken is None
 
 
+def test_what_a_batch_leaves_behind_does_not_hold_the_texts_of_the_whole_batch():
+    good = dense()
+    wrong = good | {"requests.granted.total": good["requests.granted.total"] + 1}
+    drawn = [line(n, wrong if n == 7 else good) | {"file": f"511725/2023/{n:090}.xlsx"} for n in range(200)]
+    told = scanned(table(drawn), batch_rows=200, broken=True)
+    assert told.broken["file"].to_list() == [drawn[7]["file"]]
+    for frame in (told.findings, told.broken):
+        buffers = frame["file"].to_arrow(compat_level=pl.CompatLevel.newest()).buffers()
+        assert sum(buffer.size for buffer in buffers if buffer) < 20 * len(drawn[7]["file"])
+
+
 def test_what_is_not_of_the_contract_is_refused_before_any_row_is_read(tmp_path):
     frame = table([line(1, dense())])
     frame.write_parquet(tmp_path / "a.parquet")
