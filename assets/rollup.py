@@ -5,9 +5,9 @@ pipelines/publish). A year of its own partition: it reads what is released, whic
 tables in progress. A province whose releases and settings are those of the last run is taken over as it stands.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import polars as pl
@@ -17,25 +17,34 @@ from assets.partitions import YEARS
 from assets.resources import Workspace
 from assets.views import REASON, markdown, release_view
 from pipelines.aggregate.body_cells import form_cells
-from pipelines.aggregate.rollup import powerful_places, roll_up_country, roll_up_province, totals_wide
+from pipelines.aggregate.rollup import Frames, powerful_places, roll_up_country, roll_up_province, totals_wide
+from pipelines.known_regions import Declared, declared_regions, known_regions
 from pipelines.publish.package_checks import CHECKS as PACKAGE_CHECKS
-from pipelines.publish.package_checks import check_package
+from pipelines.publish.package_checks import by_check
 from pipelines.publish.portal.site import build_site
 from pipelines.publish.release import publish
-from pipelines.publish.rollup_package import build_rollup, pack_part, part_files, part_rows, unpack_part
-from pipelines.publish.rollup_source import Counting, counting_release, is_intact, released_regions, released_totals
+from pipelines.publish.rollup_checks import PartFacts
+from pipelines.publish.rollup_memory import program_key, recall, remember
+from pipelines.publish.rollup_package import build_rollup, part_files, part_rows
+from pipelines.publish.rollup_source import Counting, Seen, counting_release, intact, released_regions, released_totals
+from pipelines.publish.rollup_verified import check_rollup_files
 from pipelines.publish.signature import signer
 from pipelines.publish.tables import read_parquet
-from pipelines.regions import known_regions
 from pipelines.settings import load_settings
-from pipelines.storage import ROLLUP, portal_path, rollup_part_path, sha256, write_atomic
+from pipelines.storage import ROLLUP, portal_path, rollup_part_path, sha256
 from pipelines.validate.bulk import gate
+from schemas.findings import Finding
 from schemas.form import Form, edition_for, load_form
 from schemas.frames import wide_types
 from schemas.rollup import COUNTRY, KnownRegion, Standing, Unusable, province_of
 from schemas.rollup_descriptor import part_path, part_tables
 from schemas.rules import RuleSet, load_rules
 
+# What is remembered between runs holds for the program that made it; these are what each kind of it depends on.
+OF_REGIONS = ("pipelines/regions.py", "pipelines/known_regions.py", "schemas")
+OF_PARTS = ("pipelines/aggregate", "pipelines/publish", "schemas")
+OF_CHECKS = ("pipelines/aggregate", "pipelines/publish", "pipelines/validate", "schemas")
+CHECKED_WITH = ("frictionless", "pandera", "pyarrow")
 GATE = {
     "regions_counted": "至少一个地区有可用的已发布数据 / at least one region has a release that can be added",
     "no_rollup_errors": "没有重复计算、损坏的版本或不平衡 / nothing is counted twice, damaged or unbalanced",
@@ -43,59 +52,108 @@ GATE = {
 }
 
 
-def _part_key(known: list[KnownRegion], counting: Mapping[str, Counting | Unusable | None], edition: str) -> str:
+class _Part(NamedTuple):
+    """A province's files, whether they had to be worked out, and what to remember of its regions' releases."""
+
+    files: dict[str, bytes]
+    fresh: bool
+    seen: dict[str, Seen]
+
+
+def _declared(workspace: Workspace, year: int) -> dict[str, Declared]:
+    """What the regions declare; only changed declarations are read anew."""
+    path, key = rollup_part_path(workspace.data, year, "regions"), program_key(OF_REGIONS)
+    before = recall(path, key, dict[str, Declared]) or {}
+    declared = declared_regions(Path(workspace.regions), year, before)
+    if declared != before:
+        remember(path, key, declared)
+    return declared
+
+
+def _part_key(known: Sequence[KnownRegion], counting: Mapping[str, Counting | Unusable | None], edition: str) -> str:
     """The hash of all that a province's tables depend on: its regions' settings and releases, and this program."""
-    lines = [program_key(), edition]
+    lines = [program_key(OF_PARTS), edition]
     lines += [f"{region!r} {counting[region.code]!r}" for region in known]
     return sha256("\n".join(lines).encode())
 
 
-def program_key() -> str:
-    """The hash of the code and declarations that make a part, so that a newer program works it out anew."""
-    project = Path(__file__).resolve().parents[1]
-    files = [f"pipelines/aggregate/{name}.py" for name in ("rollup", "rollup_regions")]
-    files += [f"pipelines/publish/{name}.py" for name in ("rollup_package", "rollup_source", "tables", "arrow")]
-    files += ["schemas/rollup.py", "schemas/tables.toml", "schemas/findings.toml"]
-    files += sorted(path.relative_to(project).as_posix() for path in (project / "schemas" / "forms").glob("*.toml"))
-    return sha256("".join(sha256((project / name).read_bytes()) for name in files).encode())
-
-
 def _frames(part: str, files: Mapping[str, bytes]) -> dict[str, pl.DataFrame]:
-    """A part's tables from its files."""
-    tables = {table: read_parquet(files[part_path(table, part, "parquet")]) for table in part_tables(part)}
+    """A part's tables from its files, but for the regions' own figures, of which the country asks nothing."""
+    names = [table for table in part_tables(part) if table != "region_totals"]
+    tables = {table: read_parquet(files[part_path(table, part, "parquet")]) for table in names}
     frames = {name: pl.from_arrow(table) for name, table in tables.items()}
     return {name: frame for name, frame in frames.items() if isinstance(frame, pl.DataFrame)}
 
 
 def _province(
-    workspace: Workspace, form: Form, rules: RuleSet, year: int, province: str, known: list[KnownRegion]
-) -> tuple[dict[str, bytes], bool]:
-    """A province's files, and whether they had to be worked out."""
+    workspace: Workspace,
+    form: Form,
+    rules: RuleSet,
+    year: int,
+    province: str,
+    known: Sequence[KnownRegion],
+    seen: Mapping[str, Seen],
+) -> _Part:
     counting = {region.code: counting_release(workspace.out, region.code, year) for region in known}
-    kept, key = rollup_part_path(workspace.data, year, province), _part_key(known, counting, form.edition)
-    stand = [found for found in counting.values() if isinstance(found, Counting)]
-    if kept.exists() and all(is_intact(workspace.out, found, year) for found in stand):
-        files = unpack_part(kept.read_bytes(), key)
-        if files is not None:
-            return files, False
+    path, key = rollup_part_path(workspace.data, year, province), _part_key(known, counting, form.edition)
+    files = recall(path, key, dict[str, bytes])
+    stand = {code: found for code, found in counting.items() if isinstance(found, Counting)}
+    if files is not None:
+        looked = {code: intact(workspace.out, found, year, seen.get(code)) for code, found in stand.items()}
+        if all(whole for whole, _ in looked.values()):
+            return _Part(files, False, {code: one for code, (_, one) in looked.items() if one is not None})
+    read = {code: released_totals(workspace.out, found, year) for code, found in stand.items()}
     standing: dict[str, Standing] = {
-        code: released_totals(workspace.out, found, year) if isinstance(found, Counting) else found
-        for code, found in counting.items()
+        code: read[code][0] if isinstance(found, Counting) else found for code, found in counting.items()
     }
     files = part_files(province, roll_up_province(form, rules, year, province, known, standing), form)
     if not any(isinstance(found, Unusable) for found in standing.values()):
-        write_atomic(kept, pack_part(key, files))  # a damaged release may be restored under the same name
-    return files, True
+        remember(path, key, files)  # a damaged release may be restored under the same name
+    return _Part(files, True, {code: one for code, (_, one) in read.items() if one is not None})
 
 
-def _broken(form: Form, rules: RuleSet, frames: Mapping[str, Mapping[str, pl.DataFrame]]) -> tuple[str, ...]:
-    """The error rules that the pandera schema finds broken in the totals, but for those that regions passed on."""
-    totals = pl.concat([tables["rollup_totals"] for tables in frames.values()])
-    listed = [tables["rollup_regions"] for part, tables in frames.items() if part != COUNTRY]
-    if not listed:
-        return ()  # no region, no figure
-    regions = pl.concat(listed)
-    findings = pl.concat([tables["rollup_findings"] for tables in frames.values()])
+def _provinces(
+    workspace: Workspace, form: Form, rules: RuleSet, year: int, known: Sequence[KnownRegion]
+) -> dict[str, _Part]:
+    path, key = rollup_part_path(workspace.data, year, "seen"), program_key(OF_PARTS)
+    before = recall(path, key, dict[str, Seen]) or {}
+    parts = {}
+    for province in sorted({province_of(region.code) for region in known}):
+        own = [region for region in known if province_of(region.code) == province]
+        parts[province] = _province(workspace, form, rules, year, province, own, before)
+    now = {code: one for part in parts.values() for code, one in part.seen.items()}
+    if now != before:
+        remember(path, key, now)
+    return parts
+
+
+def _checked(
+    workspace: Workspace, form: Form, rules: RuleSet, year: int, files: dict[str, bytes], frames: Mapping[str, Frames]
+) -> tuple[dict[str, list[Finding]], tuple[str, ...]]:
+    """The errors about the package by check, and the error rules that the pandera schema finds broken.
+
+    A province that passed both before, with the same files and the same program, is not checked again.
+    """
+
+    def known(part: str, key: str) -> PartFacts | None:
+        return recall(rollup_part_path(workspace.data, year, f"{part}-checked"), key, PartFacts)
+
+    check = check_rollup_files(files, program_key(OF_CHECKS, CHECKED_WITH), known)
+    broken: dict[str, tuple[str, ...]] = {}
+    regions = [tables["rollup_regions"] for part, tables in frames.items() if part != COUNTRY]
+    for part, tables in frames.items():
+        if part not in check.kept and regions:
+            own = pl.concat(regions) if part == COUNTRY else tables["rollup_regions"]
+            broken[part] = _broken(form, rules, tables, own)
+    for part, found in check.clean.items():
+        if not broken[part]:
+            remember(rollup_part_path(workspace.data, year, f"{part}-checked"), found.key, found.facts)
+    return by_check(check.findings), tuple(dict.fromkeys(rule for found in broken.values() for rule in found))
+
+
+def _broken(form: Form, rules: RuleSet, tables: Frames, regions: pl.DataFrame) -> tuple[str, ...]:
+    """The error rules that the pandera schema finds broken in a part's totals, but for those that regions passed on."""
+    totals, findings = tables["rollup_totals"], tables["rollup_findings"]
     inherited = findings.filter(pl.col("rule") == "rollup_rule_inherited")["cells"].to_list()
     powerful = powerful_places(regions, totals["place"].unique().to_list())
     broken = gate(form, rules, totals_wide(form, wide_types(form, rules), totals, powerful))
@@ -136,34 +194,30 @@ def rollup_package(
     edition = edition_for(year)
     form, rules = load_form(edition), load_rules(edition)
     released = released_regions(workspace.out, year)
-    known = known_regions(Path(workspace.regions), year, released)
-    provinces = sorted({province_of(region.code) for region in known})
-    parts: dict[str, dict[str, bytes]] = {}
-    computed: list[str] = []
-    for province in provinces:
-        own = [region for region in known if province_of(region.code) == province]
-        parts[province], fresh = _province(workspace, form, rules, year, province, own)
-        computed += [province] if fresh else []
+    known = known_regions(_declared(workspace, year), year, released)
+    worked = _provinces(workspace, form, rules, year, known)
+    parts = {province: part.files for province, part in worked.items()}
     codes = {region.code for region in known}
     unknown = [code for code in released if code not in codes]
-    frames = {province: _frames(province, files) for province, files in parts.items()}
+    frames: dict[str, Frames] = {province: _frames(province, files) for province, files in parts.items()}
     country = roll_up_country(form, rules, year, frames, unknown)
     parts[COUNTRY] = part_files(COUNTRY, country, form)
     frames[COUNTRY] = country
     synthetic = [region.code for region in known if region.synthetic]
     files = build_rollup(year, form, form_cells(form), parts, synthetic)
-    yield dg.Output(files, metadata=_seen(parts, computed))
+    yield dg.Output(files, metadata=_shown(parts, [province for province, part in worked.items() if part.fresh]))
     nothing = country["rollup_places"]["regions_counted"][0] == 0
     said = ("没有任何地区的数据可以汇总，请先发布。", "No region has a release to add up; publish one first.")
     yield _result("regions_counted", [said] if nothing else [])
     rows = [row for part in parts for row in part_rows(files, "rollup_findings", part) if row["severity"] == "error"]
     yield _result("no_rollup_errors", [(row["message_zh"], row["message_en"]) for row in rows])
-    yield _result("rules_hold", [(rule, rule) for rule in _broken(form, rules, frames)])
-    for check, problems in check_package(files).items():
+    found, broken = _checked(workspace, form, rules, year, files, frames)
+    yield _result("rules_hold", [(rule, rule) for rule in broken])
+    for check, problems in found.items():
         yield _result(check, [(finding.message_zh, finding.message_en) for finding in problems])
 
 
-def _seen(parts: Mapping[str, Mapping[str, bytes]], computed: list[str]) -> dict[str, Any]:
+def _shown(parts: Mapping[str, Mapping[str, bytes]], computed: list[str]) -> dict[str, Any]:
     places = [row for part, files in parts.items() for row in part_rows(files, "rollup_places", part)]
     found = [row for part, files in parts.items() for row in part_rows(files, "rollup_findings", part)]
     heads = {

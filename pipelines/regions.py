@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -26,7 +26,6 @@ from schemas.declaration import DeclarationError, line_of, read_toml
 from schemas.findings import load_kinds
 from schemas.form import Form, edition_for, load_form
 from schemas.region import LEVEL_DIGITS, Body, Decisions, Region, RegionSettings, Supplement
-from schemas.rollup import KnownRegion
 from schemas.rules import load_rules
 
 T = TypeVar("T")
@@ -216,31 +215,6 @@ def load_region(root: Path, code: str) -> Region:
                 raise DeclarationError(file, line_of(text, f"$.indicators[{position}].id"), problem)
             seen.add(indicator.id)
     return Region(settings=settings, bodies=bodies, supplement=supplement)
-
-
-def known_regions(root: Path, year: int, released: Collection[str] = ()) -> tuple[KnownRegion, ...]:
-    """Every region below ``root`` that belongs in a year's totals, by code. Raises DeclarationError.
-
-    It has bodies to report for the year, and releases that year (``release_from``) or is among ``released`` anyway.
-    """
-    found = []
-    for code in region_codes(root):
-        region = load_region(root, code)
-        settings = region.settings
-        if region.roster(year) and (year >= settings.release_from or code in released):
-            found.append(
-                KnownRegion(
-                    code=code,
-                    level=settings.level,
-                    name_zh=settings.name_zh,
-                    name_en=settings.name_en,
-                    city_zh=settings.city_zh,
-                    province_zh=settings.province_zh,
-                    totals=settings.totals,
-                    synthetic=settings.synthetic,
-                )
-            )
-    return tuple(found)
 
 
 def _form(file: str, year: int) -> Form:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -315,9 +315,19 @@ def _declared_problems(descriptor: Descriptor, resources: Mapping[str, Descripto
                 yield f"{name}: the schema is not the one that version {tables.schema_version} declares"
 
 
-def descriptor_problems(descriptor: object) -> tuple[str, ...]:
+def _without(descriptor: Descriptor, passed: Collection[str]) -> Descriptor:
+    """The descriptor without the resources that passed before; at least one stays, as the profile wants."""
+    listed = descriptor.get("resources")
+    if not passed or not isinstance(listed, list):
+        return descriptor
+    rest = [one for one in listed if not isinstance(one, dict) or one.get("name") not in passed]
+    return {**descriptor, "resources": rest or listed}
+
+
+def descriptor_problems(descriptor: object, passed: Collection[str] = ()) -> tuple[str, ...]:
     """What is wrong with a parsed ``datapackage.json``; empty when it is valid.
 
+    ``passed``: names of resources that were found to obey the profile before; only the rest is asked of them.
     The official v2 profile first. If that holds, what it does not see: a ``created`` that is no date-time, keys that
     are no lists or point nowhere, twins that are missing, hashes of another kind, and a schema that differs from the
     declared one of the same version.
@@ -326,9 +336,9 @@ def descriptor_problems(descriptor: object) -> tuple[str, ...]:
         return ("$: not an object",)
     if descriptor.get("$schema") != PROFILE:
         return (f"$.$schema: {descriptor.get('$schema')!r}, expected {PROFILE}",)
-    problems = list(_profile_problems(descriptor))
-    if problems:
-        return tuple(problems)
+    if any(True for _ in _profile_problems(_without(descriptor, passed))):
+        return tuple(_profile_problems(descriptor))  # of the whole, so that places are told as they are
+    problems: list[str] = []
     created = descriptor.get("created")
     if created is not None and not _CREATED.fullmatch(str(created)):
         problems.append(f"$.created: {created!r} is not a date-time of RFC 3339")

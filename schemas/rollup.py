@@ -13,7 +13,7 @@ its release stands; until then the regions below are added, and the higher one i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -69,11 +69,10 @@ class ReleasedTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Behind(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands behind a total, as far as rules ask: figures, rule-making power, rules that are waived."""
+    """What stands behind a total, as far as rules ask: figures, and the rules that are waived."""
 
     code: str
     values: Mapping[str, Value]
-    powerful: bool
     waived: frozenset[str]
 
 
@@ -149,26 +148,29 @@ def unbalanced_places(
     names: tuple[str, str],
     year: int,
     totals: tuple[Mapping[str, Value], Mapping[str, int]],
-    behind: Sequence[Behind],
+    powerful: bool,
+    behind: Callable[[], Sequence[Behind]],
 ) -> list[Finding]:
     """The error rules that the totals of a place break: ``rollup_unbalanced``, or ``rollup_rule_inherited`` where
     approved waivers let the regions behind them break the same rule, together by just as much.
 
-    ``totals``: value and number of regions by cell; ``behind``: what is added. A rule whose cells rest on different
-    numbers of regions says nothing: the sum of what some state cannot be held against the sum of what others state.
+    ``totals``: value and number of regions by cell; ``powerful``: whether one that is added may make rules;
+    ``behind``: answers what is added, asked only where a rule is broken. A rule whose cells rest on different numbers
+    of regions says nothing: the sum of what some state cannot be held against the sum of what others state.
     """
     values, counts = totals
-    powerful = any(one.powerful for one in behind)
     found: list[Finding] = []
+    added: Sequence[Behind] = ()
     for rule in rules.rules:
         if rule.severity != "error" or rule.across_years or (rule.unless and powerful):
             continue
         residual = rule.residual(values) if len({counts.get(cell, 0) for cell in rule.cells}) == 1 else None
         if residual is None or rule.holds(residual):
             continue
-        own = {one.code: left for one in behind if (left := rule.residual(one.values)) is not None}
+        added = added or behind()
+        own = {one.code: left for one in added if (left := rule.residual(one.values)) is not None}
         broken = sorted(code for code, left in own.items() if not rule.holds(left))
-        excused = {one.code for one in behind if rule.id in one.waived}
+        excused = {one.code for one in added if rule.id in one.waived}
         words: dict[str, object] = {"name": names[0], "name_en": names[1] or names[0], "code": place, "rule": rule.id}
         said = rule_finding(form, rule, values)
         about = {"year": year, "region": place, "cells": rule.cells, "difference": residual}

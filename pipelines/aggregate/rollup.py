@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 import polars as pl
 
@@ -188,12 +189,11 @@ def roll_up_province(
         total = add_up(form, (one_region(form, totals) for totals in counted))
         rows["rollup_places"].append(_place_row(place, year, (chinese, english), here))
         rows["rollup_totals"] += _total_rows(form, place, year, total)
-        behind = [
-            Behind(code=t.code, values=t.values, powerful=t.rule_making_power, waived=frozenset(t.waived))
-            for t in counted
-        ]
+        behind = [Behind(code=t.code, values=t.values, waived=frozenset(t.waived)) for t in counted]
+        powerful = any(t.rule_making_power for t in counted)
         stated = (total.values, total.counts)
-        broken = unbalanced_places(form, rules, place, (chinese, english or chinese), year, stated, behind)
+        names = (chinese, english or chinese)
+        broken = unbalanced_places(form, rules, place, names, year, stated, powerful, partial(tuple, behind))
         found += [(place, finding) for finding in broken]
     rows["rollup_findings"] = _finding_rows(found, year)
     return {table: _frame(table, rows[table]) for table in PROVINCE_TABLES}
@@ -220,19 +220,15 @@ def sum_of(form: Form, totals: pl.DataFrame, place: str, regions: Sequence[str] 
 
 def _behind(province: str, total: Sum, regions: pl.DataFrame) -> Behind:
     """A province as a part of the country."""
-    rows = [r for r in regions.iter_rows(named=True) if r["outcome"] == "counted"]
-    return Behind(
-        code=province,
-        values=total.values,
-        powerful=any(row["rule_making_power"] for row in rows),
-        waived=frozenset(rule for row in rows for rule in (row["waived"] or "").split(SEPARATOR)),
-    )
+    waived = regions.filter(pl.col("outcome") == "counted")["waived"].drop_nulls()
+    rules = frozenset(rule for text in waived for rule in text.split(SEPARATOR))
+    return Behind(code=province, values=total.values, waived=rules)
 
 
 def roll_up_country(
     form: Form, rules: RuleSet, year: int, provinces: Mapping[str, Frames], unknown: Sequence[str] = ()
 ) -> Frames:
-    """The tables of COUNTRY_TABLES from the provinces' tables by code.
+    """The tables of COUNTRY_TABLES from the provinces' places, totals and regions by code.
 
     ``unknown``: regions that have a release of the year and are not declared; they are left out with a finding.
     """
@@ -259,9 +255,12 @@ def roll_up_country(
         for code in unknown
     ]
     behind = [_behind(code, sums[code], frames["rollup_regions"]) for code, frames in sorted(provinces.items())]
+    able = (pl.col("outcome") == "counted") & pl.col("rule_making_power")
+    powerful = any(not frames["rollup_regions"].filter(able).is_empty() for frames in provinces.values())
     names = place_names(COUNTRY, ())
+    stated = (total.values, total.counts)
     found += unbalanced_places(
-        form, rules, COUNTRY, (names[0], names[1] or ""), year, (total.values, total.counts), behind
+        form, rules, COUNTRY, (names[0], names[1] or ""), year, stated, powerful, partial(tuple, behind)
     )
     rows = {
         "rollup_places": [row],

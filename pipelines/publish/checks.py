@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,16 @@ def check_sums(files: Mapping[str, bytes]) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def read_descriptor(files: Mapping[str, bytes]) -> tuple[dict[str, Any] | None, tuple[Finding, ...]]:
-    """The parsed ``datapackage.json`` if it is valid, else None and a ``descriptor_invalid`` for each problem."""
+def read_descriptor(
+    files: Mapping[str, bytes], passed: Collection[str] = ()
+) -> tuple[dict[str, Any] | None, tuple[Finding, ...]]:
+    """The parsed ``datapackage.json`` if it is valid, else None and a ``descriptor_invalid`` for each problem.
+
+    ``passed``: names of resources whose description was found right before, in the very same words.
+    """
     try:
         descriptor = json.loads(files[DESCRIPTOR].decode("utf-8"))
-        problems: Sequence[str] = descriptor_problems(descriptor)
+        problems: Sequence[str] = descriptor_problems(descriptor, passed)
     except KeyError:
         problems = ("the file is missing",)
     except (ValueError, RecursionError) as error:

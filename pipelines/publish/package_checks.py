@@ -5,7 +5,7 @@ Belongs here: which check a kind of finding stops. Does not belong here: the che
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipelines.publish.verify import check_files
 from schemas.findings import Finding
@@ -33,8 +33,13 @@ _CHECK_OF = {
 
 def check_package(files: Mapping[str, bytes]) -> dict[str, list[Finding]]:
     """The errors about a package's files by check, every check present."""
+    return by_check(check_files(files))
+
+
+def by_check(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """The errors among findings about a package by check, every check present."""
     found: dict[str, list[Finding]] = {check: [] for check in CHECKS}
-    for finding in check_files(files):
+    for finding in findings:
         if finding.severity == "error":
             found[_CHECK_OF.get(finding.rule, "figures_true")].append(finding)
     return found

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from pipelines.publish.arrow import TableMismatchError, ToArrow, to_arrow
 from pipelines.publish.package import README, PackageError, json_bytes, sums_of
 from pipelines.publish.rollup_readme import rollup_readme
@@ -25,29 +23,6 @@ from schemas.tables import load_tables
 
 Files = dict[str, bytes]
 COVERAGE = ("regions_known", "regions_counted", "regions_within", "bodies_expected", "bodies_accepted")
-PART_FORMAT = "1"  # of a stored part; another one is worked out anew
-
-
-class StoredPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A part as kept between runs: the hash of all that it depends on, and its files."""
-
-    format: str
-    key: str
-    files: dict[str, bytes]
-
-
-def pack_part(key: str, files: Mapping[str, bytes]) -> bytes:
-    """A part for keeping."""
-    return msgspec.msgpack.encode(StoredPart(format=PART_FORMAT, key=key, files=dict(files)))
-
-
-def unpack_part(data: bytes, key: str) -> Files | None:
-    """The files of a kept part if it was made from the same things; None otherwise, also for bytes that are none."""
-    try:
-        part = msgspec.msgpack.decode(data, type=StoredPart)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return part.files if (part.format, part.key) == (PART_FORMAT, key) else None
 
 
 def part_files(part: str, frames: Mapping[str, ToArrow], form: Form) -> Files:

@@ -17,6 +17,7 @@ from upath import UPath
 from pipelines.publish.arrow import arrow_schema
 from pipelines.publish.history import HistoryError, Latest, read_latest
 from pipelines.publish.package import SUMS, PackageError, read_sums
+from pipelines.publish.rollup_memory import Stamp, stamps_of
 from pipelines.publish.tables import UNREADABLE, read_parquet
 from pipelines.storage import Place, place, releases_path, sha256
 from schemas.descriptor import DESCRIPTOR, resource_path
@@ -25,6 +26,8 @@ from schemas.tables import load_tables
 
 TOTALS = "county_totals"
 TOTALS_FILE, FINDINGS_FILE = resource_path(TOTALS, "parquet"), resource_path("findings", "parquet")
+NEEDED = (DESCRIPTOR, TOTALS_FILE, FINDINGS_FILE)
+READ = (SUMS, *NEEDED)
 
 
 class Counting(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,13 @@ class Counting(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     release: str
     sums_sha256: str
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a release as they were when they had the bytes that these sums stand for, in the order of READ."""
+
+    sums_sha256: str
+    stamps: tuple[Stamp, ...]
 
 
 class _UnusableError(ValueError):
@@ -65,15 +75,18 @@ def released_regions(out: Place, year: int) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if (root / name / str(year) / "latest.json").exists()))
 
 
-def released_totals(out: Place, counting: Counting, year: int) -> ReleasedTotals | Unusable:
-    """The totals of a release, every byte of them covered by the sums that ``latest`` names; never raises for them."""
+def released_totals(out: Place, counting: Counting, year: int) -> tuple[ReleasedTotals | Unusable, Seen | None]:
+    """The totals of a release, every byte of them covered by the sums that ``latest`` names; never raises for them.
+
+    They are always read and hashed. Also what to remember of the files, None where that cannot be relied on.
+    """
     folder = releases_path(out, counting.code, year) / counting.release
+    before = stamps_of(folder, READ)
     try:
-        return _read(folder, counting, year)
+        return _read(folder, counting, year), _seen(folder, counting, before)
     except _UnusableError as problem:
-        return Unusable(
-            code=counting.code, release=counting.release, reason_zh=problem.chinese, reason_en=problem.english
-        )
+        reasons = {"reason_zh": problem.chinese, "reason_en": problem.english}
+        return Unusable(code=counting.code, release=counting.release, **reasons), None
 
 
 def _file(folder: UPath, name: str, digest: str) -> bytes:
@@ -86,13 +99,26 @@ def _file(folder: UPath, name: str, digest: str) -> bytes:
     return data
 
 
-def is_intact(out: Place, counting: Counting, year: int) -> bool:
-    """Whether what the roll-up reads of a release still has the bytes that ``latest`` stands for."""
+def intact(out: Place, counting: Counting, year: int, seen: Seen | None = None) -> tuple[bool, Seen | None]:
+    """Whether what the roll-up reads of a release still has the bytes that ``latest`` stands for, and what to remember
+    of it. Files that have the stamps of ``seen`` are those that were compared before; others are read and hashed.
+    """
+    folder = releases_path(out, counting.code, year) / counting.release
+    before = stamps_of(folder, READ)
+    if seen is not None and before is not None and seen == Seen(sums_sha256=counting.sums_sha256, stamps=before):
+        return True, seen
     try:
-        _needed(releases_path(out, counting.code, year) / counting.release, counting)
+        _needed(folder, counting)
     except _UnusableError:
-        return False
-    return True
+        return False, None
+    return True, _seen(folder, counting, before)
+
+
+def _seen(folder: UPath, counting: Counting, before: tuple[Stamp, ...] | None) -> Seen | None:
+    """The stamps of files that were compared just now, if they did not move meanwhile."""
+    if before is None or stamps_of(folder, READ) != before:
+        return None
+    return Seen(sums_sha256=counting.sums_sha256, stamps=before)
 
 
 def _needed(folder: UPath, counting: Counting) -> dict[str, bytes]:
@@ -102,7 +128,7 @@ def _needed(folder: UPath, counting: Counting) -> dict[str, bytes]:
         raise _UnusableError("版本号与 SHA256SUMS 不符", "its id does not follow from SHA256SUMS")
     try:
         listed = read_sums(sums)
-        wanted = {name: listed[name] for name in (DESCRIPTOR, TOTALS_FILE, FINDINGS_FILE)}
+        wanted = {name: listed[name] for name in NEEDED}
     except (PackageError, KeyError):
         raise _UnusableError("SHA256SUMS 读不出来或不全", "SHA256SUMS cannot be read or lacks a file") from None
     return {name: _file(folder, name, digest) for name, digest in wanted.items()}

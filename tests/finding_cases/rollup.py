@@ -61,7 +61,7 @@ def damaged(path: Path, spoil: bool) -> Iterable[Finding]:
         data = file.read_bytes()
         file.chmod(0o644)
         file.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
-    standing = {LOWER[0]: released_totals(path, counting, YEAR)}
+    standing = {LOWER[0]: released_totals(path, counting, YEAR)[0]}
     return findings(roll_up([known(LOWER[0])], standing))
 
 
@@ -70,8 +70,10 @@ def unbalanced(_: Path, more: int = 0) -> Iterable[Finding]:
     values = added(LOWER)
     values[PART] += more
     counts = dict.fromkeys(values, len(LOWER))
-    behind = [Behind(code=code, values=figures(code), powerful=False, waived=frozenset()) for code in LOWER]
-    return unbalanced_places(FORM, RULES, "5101", ("示例市", "Sample City"), YEAR, (values, counts), behind)[:1]
+    behind = [Behind(code=code, values=figures(code), waived=frozenset()) for code in LOWER]
+    return unbalanced_places(
+        FORM, RULES, "5101", ("示例市", "Sample City"), YEAR, (values, counts), False, lambda: behind
+    )[:1]
 
 
 def inherited(_: Path) -> Iterable[Finding]:

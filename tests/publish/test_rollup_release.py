@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 import pytest
+from upath import UPath
 
 from pipelines.aggregate.rollup import Frames
 from pipelines.publish.package import SUMS, PackageError, sums_of
 from pipelines.publish.package_checks import check_package
 from pipelines.publish.release import current_release, publish, withdraw
 from pipelines.publish.rollup_changes import rollup_changes
-from pipelines.publish.rollup_package import pack_part, part_files, unpack_part
-from pipelines.publish.rollup_source import Counting, counting_release, released_regions, released_totals
+from pipelines.publish.rollup_checks import PartFacts
+from pipelines.publish.rollup_memory import recall, remember
+from pipelines.publish.rollup_package import part_files
+from pipelines.publish.rollup_source import Counting, Seen, counting_release, released_regions, released_totals
+from pipelines.publish.rollup_verified import RollupCheck, check_rollup_files
 from pipelines.publish.verify import check_files, verify
 from pipelines.storage import ROLLUP, latest_path
 from schemas.descriptor import descriptor_problems
@@ -41,7 +46,7 @@ def out(tmp_path: Path) -> Path:
 def read(out: Path) -> ReleasedTotals | Unusable:
     counting = counting_release(out, CODE, YEAR)
     assert isinstance(counting, Counting)
-    return released_totals(out, counting, YEAR)
+    return released_totals(out, counting, YEAR)[0]
 
 
 def spoil(out: Path, name: str, change: Callable[[bytes], bytes]) -> None:
@@ -182,13 +187,17 @@ def test_a_province_that_came_shows_all_its_totals() -> None:
     assert {change.body for change in changes} == {COUNTRY, "37", "3701"}
 
 
-def test_a_kept_part_is_used_for_the_same_things_only() -> None:
-    files = part_files("51", clean()["51"], FORM)
-    kept = pack_part("key", files)
-    assert unpack_part(kept, "key") == files
-    assert unpack_part(kept, "other") is None
-    assert unpack_part(kept[:-3], "key") is None
-    assert unpack_part(b"", "key") is None
+def test_what_is_kept_is_used_for_the_same_things_only_and_only_whole(tmp_path: Path) -> None:
+    files, path = part_files("51", clean()["51"], FORM), UPath(tmp_path / "51.msgpack")
+    assert recall(path, "key", dict[str, bytes]) is None
+    remember(path, "key", files)
+    assert recall(path, "key", dict[str, bytes]) == files
+    assert recall(path, "other", dict[str, bytes]) is None
+    assert recall(path, "key", dict[str, Seen]) is None
+    kept = path.read_bytes()
+    for damaged in (b"", kept[:-3], b"x" + kept[1:], kept[:-1] + bytes([kept[-1] ^ 1])):
+        path.write_bytes(damaged)
+        assert recall(path, "key", dict[str, bytes]) is None
 
 
 def test_a_frame_that_is_not_as_declared_is_refused() -> None:
@@ -199,11 +208,11 @@ def test_a_frame_that_is_not_as_declared_is_refused() -> None:
 
 
 # ---------------------------------------------------------------- verification
-def tampered(part: str, table: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> set[str]:
-    """The kinds of finding about a roll-up of which one table was changed before it was sealed."""
+def tampered(part: str, table: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> dict[str, bytes]:
+    """A roll-up of which one table was changed before it was sealed."""
     parts: dict[str, Frames] = clean(FEW)
     parts[part] = {**parts[part], table: change(parts[part][table])}
-    return {finding.rule for finding in check_files(package(parts))}
+    return package(parts)
 
 
 def plus(column: str, **where: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -227,28 +236,98 @@ def say(column: str, value: str | None, **where: str) -> Callable[[pl.DataFrame]
 TOTAL = "requests.received.total"
 
 
-@pytest.mark.parametrize(
-    ("part", "table", "change", "kinds"),
-    [
-        ("51", "rollup_totals", plus("value", place="5101", cell=CELL), {"rollup_not_sum"}),
-        ("51", "rollup_totals", plus("value", place="51", cell=TOTAL), {"rollup_not_sum", "rollup_unbalanced"}),
-        ("51", "rollup_totals", plus("regions", place="51", cell=CELL), {"rollup_not_sum"}),
-        ("51", "rollup_totals", plus("bodies", place="51", cell=CELL), {"rollup_not_sum"}),
-        ("51", "rollup_totals", say("not_stated", CODE, place="51", cell=CELL), {"rollup_not_sum"}),
-        ("51", "rollup_totals", lambda frame: frame.filter(pl.col("place") != "5102"), {"rollup_not_sum"}),
-        ("51", "region_totals", plus("value", region=CODE, cell=CELL), {"rollup_not_sum"}),
-        (COUNTRY, "rollup_totals", plus("value", place=COUNTRY, cell=CELL), {"rollup_not_sum"}),
-        ("51", "rollup_places", plus("regions_counted", place="5101"), {"rollup_coverage_wrong"}),
-        ("51", "rollup_places", say("missing", CODE, place="5101"), {"rollup_coverage_wrong"}),
-        ("51", "rollup_places", say("parent", "41", place="5101"), {"rollup_coverage_wrong"}),
-        ("51", "rollup_regions", say("within", "51", region=CODE), {"rollup_coverage_wrong", "rollup_not_sum"}),
-        ("51", "rollup_regions", say("edition", "2019", region=CODE), {"rollup_coverage_wrong"}),
-        ("51", "rollup_regions", say("outcome", "missing", region=CODE), {"rollup_coverage_wrong", "rollup_not_sum"}),
-        ("51", "rollup_totals", say("cell", "no.such.cell", place="51", cell=CELL), {"foreign_key_broken"}),
-    ],
-)
+FALSE = [
+    ("51", "rollup_totals", plus("value", place="5101", cell=CELL), {"rollup_not_sum"}),
+    ("51", "rollup_totals", plus("value", place="51", cell=TOTAL), {"rollup_not_sum", "rollup_unbalanced"}),
+    ("51", "rollup_totals", plus("regions", place="51", cell=CELL), {"rollup_not_sum"}),
+    ("51", "rollup_totals", plus("bodies", place="51", cell=CELL), {"rollup_not_sum"}),
+    ("51", "rollup_totals", say("not_stated", CODE, place="51", cell=CELL), {"rollup_not_sum"}),
+    ("51", "rollup_totals", lambda frame: frame.filter(pl.col("place") != "5102"), {"rollup_not_sum"}),
+    ("51", "region_totals", plus("value", region=CODE, cell=CELL), {"rollup_not_sum"}),
+    (COUNTRY, "rollup_totals", plus("value", place=COUNTRY, cell=CELL), {"rollup_not_sum"}),
+    ("51", "rollup_places", plus("regions_counted", place="5101"), {"rollup_coverage_wrong"}),
+    ("51", "rollup_places", say("missing", CODE, place="5101"), {"rollup_coverage_wrong"}),
+    ("51", "rollup_places", say("parent", "41", place="5101"), {"rollup_coverage_wrong"}),
+    ("51", "rollup_regions", say("within", "51", region=CODE), {"rollup_coverage_wrong", "rollup_not_sum"}),
+    ("51", "rollup_regions", say("edition", "2019", region=CODE), {"rollup_coverage_wrong"}),
+    ("51", "rollup_regions", say("outcome", "missing", region=CODE), {"rollup_coverage_wrong", "rollup_not_sum"}),
+    ("51", "rollup_totals", say("cell", "no.such.cell", place="51", cell=CELL), {"foreign_key_broken"}),
+]
+
+
+@pytest.mark.parametrize(("part", "table", "change", "kinds"), FALSE)
 def test_what_is_not_so_is_seen(part: str, table: str, change: Callable, kinds: set[str]) -> None:
-    assert kinds <= tampered(part, table, change)
+    files = tampered(part, table, change)
+    found = check_files(files)
+    assert kinds <= {finding.rule for finding in found}
+    # Where every province was found true before it was changed, the same is found (of each kind more may be shown).
+    again = check_rollup_files(files, recall=found_true())
+    assert set(again.findings) >= set(found)
+    assert {finding.rule for finding in again.findings} == {finding.rule for finding in found}
+    assert again.kept == {"41", "51"} - {part}
+    assert not again.clean.keys() & {part, COUNTRY}
+
+
+class Kept:
+    """What is remembered of provinces, as the roll-up keeps it on disk."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], PartFacts] = {}
+
+    def keep(self, check: RollupCheck) -> None:
+        self.found |= {(part, one.key): one.facts for part, one in check.clean.items()}
+
+    def __call__(self, part: str, key: str) -> PartFacts | None:
+        return self.found.get((part, key))
+
+
+@cache
+def found_true() -> Kept:
+    """What is remembered of a clean roll-up of FEW."""
+    kept = Kept()
+    kept.keep(check_rollup_files(package(clean(FEW))))
+    return kept
+
+
+def test_a_province_that_was_found_true_is_not_checked_again() -> None:
+    files, kept = package(clean(FEW)), Kept()
+    first = check_rollup_files(files, "program", kept)
+    assert (first.findings, first.kept, set(first.clean)) == ((), frozenset(), {"41", "51"})
+    kept.keep(first)
+    second = check_rollup_files(files, "program", kept)
+    assert (second.findings, second.kept, second.clean) == ((), frozenset({"41", "51"}), {})
+    other = check_rollup_files(files, "another program", kept)
+    assert other.kept == frozenset()
+    assert {part: one.facts for part, one in other.clean.items()} == {p: one.facts for p, one in first.clean.items()}
+
+
+@pytest.mark.parametrize("name", ["data/51/rollup_totals.csv", "data/51/region_totals.parquet", "data/form_cells.csv"])
+def test_a_byte_of_a_known_province_is_still_seen(name: str) -> None:
+    """The files are not those that the descriptor states, so nothing that was kept for them is used."""
+    files, kept = package(clean(FEW)), found_true()
+    changed = files | {name: files[name][:-1] + bytes([files[name][-1] ^ 1])}
+    check = check_rollup_files(changed, recall=kept)
+    assert set(check.findings) == set(check_files(changed))
+    assert "checksum_differs" in {finding.rule for finding in check.findings}
+    assert (check.kept, check.clean) == (frozenset(), {})
+
+
+@pytest.mark.parametrize("descriptor", [b"", b"[]", b"{}", b'{"x-rollup": {"provinces": ["51"]}, "resources": [1]}'])
+def test_a_descriptor_that_is_none_is_said_by_parts_too(descriptor: bytes) -> None:
+    files = package(clean(FEW)) | {"datapackage.json": descriptor}
+    assert set(check_rollup_files(files).findings) == set(check_files(files))
+
+
+def test_what_is_wrong_with_a_resource_of_an_unknown_province_is_still_said() -> None:
+    files, kept = package(clean(FEW)), found_true()
+    descriptor = json.loads(files["datapackage.json"])
+    [one] = [each for each in descriptor["resources"] if each["name"] == "rollup_totals_51"]
+    one["title"] = 7
+    spoilt = files | {"datapackage.json": json.dumps(descriptor).encode()}
+    spoilt = {**spoilt, SUMS: sums_of(spoilt)}
+    found = check_files(spoilt)
+    assert {finding.rule for finding in found} == {"descriptor_invalid"}
+    assert check_rollup_files(spoilt, recall=kept).findings == found
 
 
 def test_a_region_below_that_is_added_twice_is_seen() -> None:

@@ -14,7 +14,7 @@ from benchmarks.country import PROVINCES, Country, county, kinds, main, places, 
 from benchmarks.country_regions import write_folders
 from benchmarks.country_slips import PLANTS, breaks, plant_slip
 from pipelines.ingest.read import read_bytes
-from pipelines.regions import known_regions
+from pipelines.known_regions import declared_regions, known_regions
 from pipelines.validate.bulk import broken_pairs
 from schemas.frames import submissions_contract
 from schemas.slips import load_slips
@@ -116,7 +116,7 @@ def test_folders_hold_regions_and_returns_that_can_be_read(tmp_path: Path, capsy
     arguments = ["folders", str(tmp_path), "--counties", "4", "--bodies", "3", "--provinces", "2", "--wrong", "0.25"]
     main(arguments)
     assert "12 files" in capsys.readouterr().out
-    regions = known_regions(tmp_path / "regions", 2023)
+    regions = known_regions(declared_regions(tmp_path / "regions", 2023), 2023)
     assert len(regions) == 4
     assert all(region.synthetic for region in regions)
     files = sorted(path for path in (tmp_path / "data" / "inbox").rglob("*") if path.is_file())
