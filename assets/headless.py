@@ -19,6 +19,7 @@ import polars as pl
 
 from assets.instance import dagster_home
 from assets.partitions import REGION_YEARS, partition_key
+from assets.records import held_open
 from assets.resources import partition_lock
 from assets.stored import DAMAGED, read_table
 from assets.views import REASON
@@ -71,7 +72,7 @@ def run_region_year(data: str, region: str, year: int, job_name: str, report: St
     Another run of the partition on this machine is waited for.
     """
     settings = load_settings(data=data)
-    dagster_home(settings)
+    home, _ = dagster_home(settings)
     key = partition_key(region, year)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.get() as instance:
@@ -79,10 +80,17 @@ def run_region_year(data: str, region: str, year: int, job_name: str, report: St
             from assets.definitions import defs
 
             run_id = str(uuid.uuid4())
-            instance.add_event_listener(run_id, lambda entry: _tell(entry, report))
-            done: dg.ExecuteInProcessResult | dg.JobExecutionResult = defs.resolve_job_def(job_name).execute_in_process(
-                partition_key=key, instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet
-            )
+            job_def = defs.resolve_job_def(job_name)
+            with held_open(home, run_id) as hold:
+
+                def heard(entry: dg.EventLogEntry) -> None:
+                    hold()
+                    _tell(entry, report)
+
+                instance.add_event_listener(run_id, heard)
+                done: dg.ExecuteInProcessResult | dg.JobExecutionResult = job_def.execute_in_process(
+                    partition_key=key, instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet
+                )
             return msgspec.structs.replace(_outcome(done, data, region, year), notes=_notes(done))
         job = dg.build_reconstructable_job("assets.executors", "job_named", reconstructable_args=(job_name,))
         with partition_lock(data, key):  # the processes of the steps share the run, so its lock is held here

@@ -34,7 +34,10 @@ storage:
 
 
 def dagster_yaml(settings: Settings) -> str:
-    """The text of ``dagster.yaml``: records, how many runs at once, and never two of one partition."""
+    """The text of ``dagster.yaml``: records, how many runs at once, and never two of one partition.
+
+    Of log lines, what is meant for people is kept; a line for each stored table that is read or written is not.
+    """
     body = f"""\
 telemetry:
   enabled: false
@@ -50,6 +53,8 @@ concurrency:
         limit: 1
 run_monitoring:
   enabled: true
+python_logs:
+  python_log_level: INFO
 {_POSTGRES if settings.dagster_storage == "postgres" else ""}"""
     return f"{_HEAD}{MARK}{sha256(body.encode())}\n{body}"
 
