@@ -51,7 +51,7 @@ def _unbroken(cut: Cut, placed: dict[int, int]) -> dict[int, int]:
             chain.append(n)
             continue
         rows = [placed.get(member, -1) for member in chain]
-        if len(chain) > 1 and (-1 in rows or rows != list(range(rows[0], rows[0] + len(rows)))):
+        if -1 in rows or any(below != above + 1 for above, below in pairwise(rows)):
             for member in chain:
                 kept.pop(member, None)
         chain = [n]

@@ -47,7 +47,7 @@ def survey(grid: Grid) -> Geometry:
         for _ in range(MOST_PARTS):
             found = meanings_of(text)
             if found:
-                row, column = last.row + last.rows - 1, max(cell.column, last.column)
+                row, column = last.row + last.rows - 1, cell.column
                 columns = min(cell.columns, last.columns)
                 heads += [Head(meaning, row, column, columns) for meaning in found if meaning.kind in ("column", "row")]
                 break

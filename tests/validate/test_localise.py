@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.localise_cases import Generator
 from pipelines.validate.localise import Case, localise, localise_many
-from pipelines.validate.localise_system import compile_system, system
+from pipelines.validate.localise_lines import hypotheses
+from pipelines.validate.localise_system import compile_system, lay, system
 from schemas.intake import Claim
 from tests.facts import FORM, RULES, dense, published
-from tests.validate.cases import applied, breaches, last_year
+from tests.validate.cases import applied, breaches, is_line_slip, last_year
 
 SYSTEM = system("2021")
 REQUESTS = [cell.id for cell in FORM.cells_of("requests")]
@@ -342,3 +343,59 @@ def test_a_form_of_ones_own_is_compiled_the_same():
     assert own.rows == SYSTEM.rows
     assert own.columns == SYSTEM.columns
     assert len(own.components) == 1 + 3 + 3 + len(FORM.cells_of("proactive")) - 3
+
+
+def test_independent_parts_are_combined_up_to_a_number_the_likeliest_kept(monkeypatch):
+    wrong = dense() | {"disputes.reconsideration.total": 30, "disputes.litigation_direct.total": 40}
+    monkeypatch.setattr("pipelines.validate.localise.MOST_COMBINED", 25)
+    every = localise(SYSTEM, wrong)
+    assert len(every) == 25
+    monkeypatch.setattr("pipelines.validate.localise.MOST_COMBINED", 24)
+    fewer = localise(SYSTEM, wrong)
+    assert len(fewer) == 10  # of the five ways of one part the two likeliest are left
+    assert set(map(str, best(fewer))) <= set(map(str, best(every)))
+
+
+def test_one_figure_in_an_empty_row_is_no_shifted_row():
+    values = dict.fromkeys(dense(), 0)
+    [explanation] = localise(SYSTEM, values | {"requests.granted.natural_person": 12})
+    assert changes(explanation) == {"requests.granted.natural_person": 0}
+    assert not is_line_slip(explanation)
+
+
+def test_a_claim_over_two_parts_of_the_form_speaks_for_either():
+    """The text gives the sum of two rows of disputes, of which one is broken and the other is right."""
+    good = dense()
+    first, second = "disputes.litigation_direct.total", "disputes.litigation_after_reconsideration.total"
+    stated = Claim(cell=first, value=Decimal(good[first] + good[second]), text="行政诉讼", readings=((first, second),))
+    wrong = good | {first: good[first] + 2}
+    assert len(best(localise(SYSTEM, wrong))) > 1
+    explanations = localise(SYSTEM, wrong, claims=[stated])
+    assert best(explanations) == [{first: good[first]}]
+    assert "改后与文字“行政诉讼”一致" in explanations[0].reason
+    elsewhere = good | {"disputes.reconsideration.total": good["disputes.reconsideration.total"] + 2}
+    assert localise(SYSTEM, elsewhere, claims=[stated]) == localise(SYSTEM, elsewhere)
+
+
+def test_a_blank_cell_is_nought_to_witnesses_too():
+    good = dense()
+    blank, before = "requests.carried_in.natural_person", "requests.carried_out.natural_person"
+    values = {cell: figure for cell, figure in good.items() if cell != blank}
+    [explanation] = localise(SYSTEM, values, blank=[blank], previous={before: 0})
+    assert changes(explanation) == {blank: good[blank]}
+    assert "但改后与上一年度的数字不衔接" in explanation.reason
+    [explanation] = localise(SYSTEM, values, blank=[blank], previous={before: good[blank]})
+    assert "；改后与上一年度的数字衔接" in explanation.reason
+
+
+def test_a_figure_missing_elsewhere_hides_no_line_slip():
+    good = dense()
+    names = [cell for cell in REQUESTS if cell.startswith("requests.refused_third_party.")]
+    shifted = good | dict(zip(names, [0, *[good[name] for name in names[:-1]]], strict=True))
+    truth = {name: good[name] for name in names if shifted[name] != good[name]}
+    lost = "disputes.reconsideration.total"
+    without = {cell: figure for cell, figure in shifted.items() if cell != lost}
+    assert best(localise(SYSTEM, without, most=1)) == [truth | {lost: good[lost]}]
+    assert [each.kind for each in hypotheses(SYSTEM, lay(SYSTEM, without))] == ["shifted_right"]
+    within = {cell: figure for cell, figure in shifted.items() if cell != "requests.granted.total"}
+    assert hypotheses(SYSTEM, lay(SYSTEM, within)) == []

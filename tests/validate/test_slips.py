@@ -71,6 +71,7 @@ def test_one_digit(found, proposed, one):
         (0, 5, True, (), False, "total_not_filled"),
         (-5, 5, False, (), False, "sign"),
         (-5, 4, False, (), False, "other"),
+        (-1, 1, False, (), False, "sign"),
         (21, 12, False, (), False, "digits_swapped"),
         (12, 123, False, (), False, "digit_dropped"),
         (112, 12, False, (), False, "digit_added"),
@@ -179,6 +180,17 @@ def test_a_reason_names_place_figures_slip_and_witnesses():
     zh, en = reason(SYSTEM, here, positions, slips, Against(), Against(rules=(rule,)))
     assert zh.endswith("；但改后与上一年度的数字不衔接。")
     assert en.endswith("; but then it disagrees with last year's figures.")
+
+
+@pytest.mark.parametrize(("length", "shown"), [(30, "字" * 30), (31, "字" * 30 + "…")])
+def test_a_long_sentence_is_shortened_in_a_reason(length, shown):
+    cell = "disputes.reconsideration.total"
+    here, positions, slips = read({cell: 31}, dense() | {cell: 13})
+    said = Claim(cell=cell, value=Decimal(31), text="字" * length, readings=((cell,),))
+    for before, after in ((Against((said,)), Against()), (Against(), Against((said,)))):
+        zh, en = reason(SYSTEM, here, positions, slips, before, after)
+        assert f"“{shown}”" in zh
+        assert f"“{shown}”" in en
 
 
 def test_a_line_slip_is_told_by_its_line():

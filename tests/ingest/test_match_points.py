@@ -1,0 +1,226 @@
+"""Fine points of the matcher that only a changed bound or sign would show: one small case for each."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
+from pipelines.ingest.geometry import columns_below, columns_beside, slots_at, survey
+from pipelines.ingest.labels import _group_characters, ending_of, longest_label, squash
+from pipelines.ingest.lines import flatten
+from pipelines.ingest.match import Match, match
+from pipelines.ingest.plan import TablePlan, table_plans
+from pipelines.ingest.records import MOST_PIECES, Record, by_lines
+from pipelines.ingest.windows import begin_of_full
+from pipelines.layout import draw
+from schemas.form import load_form
+from tests.ingest.test_records import FIRST, PLAN, SECOND, grid, lines, seen
+from tests.ingest.test_windows_align import ROWS, align, cut, record, row, run
+
+FORM = load_form("2021")
+REQUESTS: TablePlan = table_plans()["2021", "requests"]
+DISPUTES: TablePlan = table_plans()["2021", "disputes"]
+
+
+# --- labels -------------------------------------------------------------------------------------------------
+
+
+def test_debris_before_a_label_is_looked_through_up_to_twice_the_longest_label() -> None:
+    label = squash(next(each for each in REQUESTS.rows if "保护第三方" in each.label).label)
+    debris = next(iter(sorted(_group_characters())))
+    most = 2 * longest_label()
+    assert ending_of(debris * (most - len(label)) + label)
+    assert ending_of(debris * (most - len(label) + 1) + label) == ()
+
+
+def test_a_label_alone_has_no_debris_before_it() -> None:
+    label = squash(next(each for each in REQUESTS.rows if "保护第三方" in each.label).label)
+    assert ending_of(label) == ()
+
+
+# --- heads of drawn tables ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("length", "found"), [(200, True), (201, False)])
+def test_a_cell_of_more_than_200_signs_is_no_head(length: int, found: bool) -> None:
+    text = "科研机构".ljust(length)
+    assert bool(survey(Grid(cells=(TextCell(row=0, column=0, text=text),))).heads) is found
+
+
+COLUMNS = [column.label_zh for column in FORM.table("requests").blocks[0].columns]
+
+
+@pytest.mark.parametrize(("above", "found"), [(3, True), (4, False)])
+def test_heads_of_one_row_lie_close_together(above: int, found: bool) -> None:
+    rows = [5, 5 - above, 5, 5, 5, 5, 5]
+    cells = tuple(
+        TextCell(row=at, column=n + 1, text=text) for n, (at, text) in enumerate(zip(rows, COLUMNS, strict=True))
+    )
+    columns = columns_below(survey(Grid(cells=cells)), REQUESTS, REQUESTS.rows[0], 6)
+    assert columns == (tuple(range(1, 8)) if found else None)
+
+
+LABELS = [each.label_zh for each in FORM.table("disputes").blocks[0].rows]
+RESULTS = [each.label_zh for each in FORM.table("disputes").blocks[0].columns]
+
+
+def beside(*, spans: tuple[int, ...] = (5, 5, 5), steps: tuple[int, ...] = (0, 0, 0), wide: int = 1) -> Grid:
+    """The heads of the table of disputes: three labels from left to right, five heads below each."""
+    cells = []
+    for n, (label, span, step) in enumerate(zip(LABELS, spans, steps, strict=True)):
+        cells.append(TextCell(row=1 + step, column=5 * n, columns=span, text=label))
+        cells += [TextCell(row=2 + step, column=5 * n + m, text=text) for m, text in enumerate(RESULTS)]
+    cells[-1] = TextCell(row=cells[-1].row, column=cells[-1].column, columns=wide, text=cells[-1].text)
+    return Grid(cells=tuple(cells))
+
+
+def found_beside(drawn: Grid, at: int = 3) -> tuple[int, ...] | None:
+    return columns_beside(survey(drawn), DISPUTES, at)
+
+
+def test_columns_of_rows_beside_one_another() -> None:
+    everything = tuple(range(15))
+    assert found_beside(beside()) == everything
+    assert found_beside(beside(spans=(1, 1, 1))) == everything  # spans lost, but order tells
+    assert found_beside(beside(spans=(1, 5, 5))) is None  # half lost: whose are the heads beside the first?
+    assert found_beside(beside(spans=(1, 1, 1), wide=2)) is None  # one head over two columns
+    assert found_beside(beside(steps=(0, 1, 1)), 4) == everything  # the first label stands one line higher
+    assert found_beside(beside(spans=(1, 1, 1), steps=(0, 0, 1)), 4) is None
+    again = TextCell(row=0, column=0, text=LABELS[0])
+    assert found_beside(Grid(cells=(again, *beside().cells))) is None  # a label twice
+    assert found_beside(beside(), 2) is None  # the heads stand on the line of figures
+    assert found_beside(beside(), 1) is None
+
+
+def test_figures_in_one_cell_beside_an_empty_one_leave_the_row_open() -> None:
+    def slots(*texts: str) -> bool:
+        cells = tuple(TextCell(row=0, column=n, text=text) for n, text in enumerate(texts))
+        return slots_at(survey(Grid(cells=cells)), tuple(range(len(texts))), 0) is not None
+
+    assert not slots("1 2", "", "3")
+    assert slots("1", "", "3")
+    assert slots("1 2", "3", "4")
+
+
+# --- the choice among editions, blank tables, strays --------------------------------------------------------
+
+
+def table(edition: str, name: str, figure: str = "1") -> Grid:
+    """The form's own drawing of a table, with the same text in every cell."""
+    return Grid(
+        cells=tuple(
+            TextCell(
+                row=box.row,
+                column=box.column,
+                rows=box.rows,
+                columns=box.columns,
+                text=figure if box.role == "cell" else box.text_zh,
+                at=box.cell or "",
+            )
+            for box in draw(load_form(edition), name).boxes
+        )
+    )
+
+
+def matched(*items: Grid | Paragraph, year: int | None = None) -> Match:
+    document = Document(format="html", items=items)
+    return match(document, flatten(document), year)
+
+
+def test_a_table_alike_in_all_editions_follows_the_year_and_else_the_other_tables() -> None:
+    told = (table("2019", "proactive"), table("2019", "disputes"))
+    assert matched(*told).form == {"proactive": "2019", "disputes": "2019"}
+    assert matched(*told, year=2023).form == {"proactive": "2019", "disputes": "2021"}
+    assert matched(table("2021", "proactive"), table("2021", "disputes"), year=2019).form["disputes"] == "2019"
+
+
+def test_disputes_left_wholly_blank_are_read_by_their_place() -> None:
+    [reading] = matched(table("2021", "disputes", "")).readings.values()
+    assert list(reading.cells) == list(DISPUTES.joined.cells)
+    assert {slot.text for slot in reading.cells.values()} == {""}
+    assert {cell.state for cell in matched(table("2021", "disputes", "")).cells()} == {"blank"}
+    twice = matched(table("2021", "disputes", ""), table("2021", "disputes", ""))
+    assert [dict(each.cells) for each in twice.readings.values()] in ([], [{}])  # which of the two is meant?
+
+
+def test_rows_that_no_row_of_the_form_can_be_told_for_are_counted() -> None:
+    figures = [str(number) for number in range(1, 8)]
+
+    def stray(*rows: list[str]) -> int:
+        first, second = ([REQUESTS.rows[n].label, *figures] for n in (0, 1))
+        [reading] = matched(*grid(["", *COLUMNS], first, second, *rows).items).readings.values()
+        return reading.stray
+
+    assert stray() == 0
+    assert stray(["别的什么事项", *figures]) == 1
+    assert stray(["别的什么事项", *figures], ["又一件别的事", *figures]) == 2
+    assert stray(["别的什么事项", "4"]) == 0  # a crumb is no row of figures
+    assert stray(["别的什么事项", *[""] * 7]) == 0  # nor are blanks
+
+
+# --- records ------------------------------------------------------------------------------------------------
+
+HEADS = [block.head_zh for block in FORM.table("proactive").blocks]
+
+
+def test_labels_above_the_head_of_another_block_have_no_figures() -> None:
+    def orphans(*rows: list[str]) -> int:
+        return by_lines(flatten(grid(*rows)), PLAN, PLAN.rows).orphans
+
+    assert orphans([FIRST.label], ["1", "2", "3"]) == 0
+    assert orphans([FIRST.label], [HEADS[1]], ["1", "2", "3"]) == 1
+    assert orphans([FIRST.label], [SECOND.label], [HEADS[1]], ["1", "2", "3"]) == 2
+    assert orphans([FIRST.label, HEADS[1]], ["1", "2", "3"]) == 1
+
+
+def test_a_label_in_as_many_pieces_as_are_allowed() -> None:
+    label = SECOND.label
+    assert len(label) > MOST_PIECES + 1
+
+    def named(pieces: int) -> list[tuple[int | None, str, tuple[int, ...]]]:
+        parts = [label[: len(label) - pieces + 1], *label[len(label) - pieces + 1 :]]
+        return seen(by_lines(flatten(grid(*[[part] for part in parts], ["1", "2", "3"])), PLAN, PLAN.rows[:2]))
+
+    assert named(MOST_PIECES) == [(None, "1 2 3", (1,))]
+    assert named(MOST_PIECES + 1) == [(None, "1 2 3", ())]
+
+
+def test_a_remark_in_the_place_of_figures_is_a_row_in_a_drawn_table_alone() -> None:
+    drawn = by_lines(flatten(grid([FIRST.label, "见附件", "", ""])), PLAN, PLAN.rows[:2])
+    assert seen(drawn) == [(0, "见附件 . .", ())]
+    assert by_lines(flatten(lines(f"{FIRST.label}|见附件||")), PLAN, PLAN.rows[:2]).records == ()
+
+
+def test_a_record_is_bare_only_if_it_says_so() -> None:
+    assert not Record(row=None, label="", run=run("1")).bare
+
+
+def test_a_remark_below_a_drawn_table_belongs_to_none_of_its_cells() -> None:
+    remark = Paragraph(text="（其中修订1件）")
+    document = Document(format="html", items=(*grid(["5"]).items, remark))
+    assert [slot.text for line in flatten(document) for slot in line.slots] == ["5", "（其中修订1件）"]
+    text = Document(format="text", items=(Paragraph(text="5"), remark))
+    assert [slot.text for line in flatten(text) for slot in line.slots] == ["5（其中修订1件）"]
+
+
+# --- rows and windows ---------------------------------------------------------------------------------------
+
+
+def test_labels_near_a_record_may_be_those_of_its_neighbours() -> None:
+    for near, told in ((0, True), (1, True), (2, True), (3, False)):
+        found = align(cut(record(0), record(None, before=(near,)), record(2)), ROWS)
+        assert (1 in found) is told, near
+
+
+def test_a_label_of_a_row_beyond_those_looked_for_places_nothing() -> None:
+    assert align(cut(record(None, before=(4,)), streamed=True), ROWS) == {}
+
+
+def test_four_in_five_full_rows_tell_where_figures_begin() -> None:
+    def begin(*columns: int) -> int | None:
+        return begin_of_full((run("1 2 3 6", drawn=True, first=first), row()) for first in columns)
+
+    assert begin(1, 1, 1, 1, 2) == 1
+    assert begin(1, 1, 1, 2) is None
+    assert begin(1, 1, 1) == 1
+    assert begin(1, 1) is None
