@@ -5,8 +5,6 @@ Belongs here: joining settled values with what stands in the file. Does not belo
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import polars as pl
 
 from schemas.form import Form
@@ -40,29 +38,20 @@ def body_cells(form: Form, accepted: pl.DataFrame, cells: pl.DataFrame) -> pl.Da
 
     ``accepted``: the wide frame; ``cells``: the ``cells`` table. A cell that is not in the file has state ``absent``.
     """
-    stands = {(row["file"], row["cell"]): row for row in cells.iter_rows(named=True)}
-    rows = []
-    for row in accepted.iter_rows(named=True):
-        for cell in form.cells:
-            found = stands.get((row["file"], cell.id))
-            value = row[cell.id]
-            rows.append(
-                {
-                    "region": row["region"],
-                    "year": row["year"],
-                    "body": row["body"],
-                    "cell": cell.id,
-                    "table": cell.table,
-                    "row": cell.row,
-                    "column": cell.column,
-                    "value": None if value is None else Decimal(value),
-                    "unit": cell.unit,
-                    "raw": found["raw"] if found else None,
-                    "state": found["state"] if found else "absent",
-                    "file_sha256": row["file_sha256"],
-                    "address": found["address"] if found else None,
-                }
-            )
-    frame = pl.DataFrame(rows, schema=tidy_types("body_cells"), orient="row")
+    types = tidy_types("body_cells")
+    order = form_cells(form).select("cell", "table", "row", "column", "unit").with_row_index("place")
+    said = cells.select("file", "cell", "raw", "state", "address")
+    said = said.filter(pl.col("file").is_in(accepted["file"].implode())).unique(["file", "cell"], keep="last")
+    ids = [cell.id for cell in form.cells]
+    known = ["region", "year", "body", "file", "file_sha256"]
+    figures = accepted.select(*known, pl.col(ids).cast(types["value"])).with_row_index("at")
+    frame = (
+        figures.unpivot(on=ids, index=["at", *known], variable_name="cell", value_name="value")
+        .join(order, on="cell")
+        .join(said, on=["file", "cell"], how="left")
+        .sort("at", "place")
+        .with_columns(pl.col("state").fill_null("absent"))
+        .select([pl.col(name).cast(kind) for name, kind in types.items()])
+    )
     tidy_schema("body_cells").validate(frame)
     return frame

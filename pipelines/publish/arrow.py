@@ -96,8 +96,9 @@ def _order(table: TableSchema, columns: Mapping[str, pa.ChunkedArray], cell_orde
     for name in table.primary_key:
         column = columns[name]
         if name == "cell" and cell_order:
-            positions = [cell_order.get(cell, len(cell_order)) for cell in column.to_pylist()]
-            keys["position"] = pa.array(positions, pa.int64())
+            positions = pa.array([*cell_order.values(), len(cell_order)], pa.int64())
+            found = pc.index_in(column, value_set=pa.array(cell_order, column.type))
+            keys["position"] = positions.take(pc.fill_null(found, len(cell_order)).combine_chunks())
         keys[name] = column
     return pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 
 import msgspec
@@ -164,6 +165,37 @@ def test_body_cells_lead_every_figure_to_a_place_in_a_file():
     granted = rows["requests.granted.natural_person"]
     assert (granted["value"], granted["raw"], granted["address"]) == (29, "２９", "统计表!D20")
     assert rows["requests.received.total"]["state"] == "absent"
+
+
+def test_body_cells_are_what_looking_up_cell_after_cell_gives():
+    draw = random.Random(20230131)
+    values = [published(), dense(), dict(list(dense().items())[::2])]
+    accepted = wide(*values)[[2, 0, 1]]  # in the order of the roster, not of the files
+    types = tidy_types("cells")
+    rows = [
+        dict.fromkeys(types)
+        | {"region": REGION, "year": 2023, "file": f"f{draw.randint(0, 5)}", "file_sha256": "0" * 64, "edition": "2021"}
+        | {
+            "cell": draw.choice(FORM.cells).id,
+            "raw": draw.choice((None, "7", "/")),
+            "state": "given",
+            "address": str(n),
+        }
+        for n in range(900)
+    ]
+    cells = pl.DataFrame(rows, schema=types, orient="row")
+    assert cells.select("file", "cell").is_duplicated().any()  # the last one counts, as it did
+    stands = {(row["file"], row["cell"]): row for row in rows}
+    expected = []
+    for row in accepted.iter_rows(named=True):
+        for cell in FORM.cells:
+            found = stands.get((row["file"], cell.id), {"raw": None, "state": "absent", "address": None})
+            value = None if row[cell.id] is None else Decimal(row[cell.id])
+            said = (found["raw"], found["state"], row["file_sha256"], found["address"])
+            places = (cell.table, cell.row, cell.column)
+            expected.append((row["region"], row["year"], row["body"], cell.id, *places, value, cell.unit, *said))
+    assert body_cells(FORM, accepted, cells).rows() == expected
+    assert body_cells(FORM, accepted.clear(), cells).is_empty()
 
 
 def test_the_codelist_is_the_form():

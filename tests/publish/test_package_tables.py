@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import subprocess
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from pipelines.publish.arrow import TYPES, TableMismatchError, arrow_schema, to_arrow
 from pipelines.publish.tables import BOM, UNREADABLE, csv_bytes, parquet_bytes, read_csv, read_parquet
 from pipelines.settings import PROJECT
+from schemas.findings import number_text
 from schemas.frames import tidy_types
 from schemas.tables import load_tables
 from tests.publish.county import NAMES, county, finding, form
@@ -208,3 +210,47 @@ def test_the_same_tables_give_the_same_bytes_in_another_process() -> None:
     ]
     assert made[0] == made[1]
     assert made[0].count(b"\n") == 2 * len(NAMES) + 2
+
+
+def written_cell_by_cell(table: pa.Table) -> bytes:
+    """The CSV of a table as Python's own writer makes it, one value after another."""
+
+    def text(value: object) -> str:
+        if value is None or isinstance(value, bool):
+            return "" if value is None else str(value).lower()
+        return value if isinstance(value, str) else number_text(value)  # type: ignore[arg-type]
+
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\r\n")
+    writer.writerow(table.column_names)
+    writer.writerows(zip(*([text(value) for value in column.to_pylist()] for column in table.columns), strict=True))
+    return BOM + sink.getvalue().encode()
+
+
+PIECES = (*"ab,\"'\r\n\t ;=+-@0.#\\|公😀\u2028\x00\x0b\x85\ufeff", "null", "NaN", '""')
+TEXTS = st.none() | st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
+FIGURES = st.none() | st.integers(-(10**17), 10**17).map(lambda whole: Decimal(whole).scaleb(-4)) | st.integers(-9, 9)
+LINES = st.tuples(TEXTS, TEXTS, FIGURES, st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.booleans())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(LINES, max_size=7), st.integers(1, 4))
+def test_csv_is_what_writing_value_by_value_gives_whatever_the_texts(lines: list[Any], rows: int) -> None:
+    types = {"a": pa.string(), 'b,"': pa.string(), "v": TYPES["decimal"], "i": pa.int64(), "t": pa.bool_()}
+    columns = zip(*lines, strict=True) if lines else [[] for _ in types]
+    table = pa.table(
+        {name: pa.array(list(column), kind) for (name, kind), column in zip(types.items(), columns, strict=True)}
+    )
+    assert csv_bytes(table, rows) == written_cell_by_cell(table)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.permutations(list("abcde")), st.lists(st.sampled_from("abcdefg"), max_size=12))
+def test_cells_stand_as_in_the_form_and_unknown_ones_behind(order: list[str], cells: list[str]) -> None:
+    positions = {cell: number for number, cell in enumerate(order)}
+    rows = [{"region": "1", "year": 1, "body": str(n % 3), "cell": cell} for n, cell in enumerate(cells)]
+    frame = pl.DataFrame([dict.fromkeys(tidy_types("body_cells"), "x") | row | {"value": None} for row in rows],
+                         schema=tidy_types("body_cells"), orient="row")  # fmt: skip
+    made = to_arrow(frame, TABLES["body_cells"], cell_order=positions).select(["body", "cell"]).to_pylist()
+    key = [(row["body"], positions.get(row["cell"], len(positions)), row["cell"]) for row in rows]
+    assert [(row["body"], row["cell"]) for row in made] == [(body, cell) for body, _, cell in sorted(key)]
