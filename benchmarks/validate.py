@@ -147,8 +147,12 @@ def growth(figures: Figures, sizes: Mapping[int, Rounds]) -> Table:
     return table(title, ("variant", "slope", "last two", *heads, "memory, 4 million x 1 million"), cells)
 
 
-def at_size(rows: int, rounds: int, names: Sequence[str]) -> tuple[str, Rounds]:
-    """One dataset measured by every variant in turn: what is said above the table, and the rounds."""
+def at_size(rows: int, rounds: int, names: Sequence[str], warm: bool) -> tuple[str, Rounds]:
+    """One dataset measured by every variant in turn: what is said above the table, and the rounds.
+
+    ``warm``: a round before the others that is not counted, which brings the programs into the disk cache; the dataset
+    is there since it was written.
+    """
     form, rules = load_form(EDITION), load_rules(EDITION)
     errors = {one.id for one in (*rules.rules, *rules.domains) if one.severity == "error"}
     told: Rounds = []
@@ -156,7 +160,7 @@ def at_size(rows: int, rounds: int, names: Sequence[str]) -> tuple[str, Rounds]:
         path = Path(folder)
         spoilt = write(path, form, rules, rows)
         size = sum(file.stat().st_size for file in path.iterdir())
-        for number in range(0 if rounds > 1 else 1, rounds + 1):  # round 0 warms the disk cache and is not counted
+        for number in range(0 if warm else 1, rounds + 1):
             order = names if number % 2 else list(reversed(names))
             found = {name: measured(interpreter(name in PEERS), name, path) for name in order}
             agree(found, errors, rows)
@@ -185,7 +189,7 @@ def measure(sizes: Mapping[int, int], wanted: Sequence[str]) -> Section:
         left += reasons
         if missing := set(ALWAYS) - set(fit):
             raise SystemExit(f"not enough memory for {', '.join(sorted(missing))} at {rows:,} submissions")
-        facts, told[rows] = at_size(rows, rounds, fit)
+        facts, told[rows] = at_size(rows, rounds, fit, warm=rounds > 1 and not told)
         heads = ("variant", "seconds", "range", "x floor", "x ours", "processor s", "of it x floor", "peak memory",
                  "of it imports")  # fmt: skip
         tables.append(table(facts, heads, medians(figures, rows, told[rows])))
