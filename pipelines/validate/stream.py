@@ -95,14 +95,18 @@ def hold_contract(form: Form, files: Sequence[Path]) -> None:
             seen.append(schema)
 
 
-def _integers(series: pl.Series, money: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_] | None]:
+def _integers(series: pl.Series, money: bool) -> tuple[Ints, npt.NDArray[np.bool_] | None]:
     """A column as int64, 0 where there is no figure, and where that is; no mask where every row has one."""
-    mask = series.is_null().to_numpy() if series.null_count() else None
     if money:
         series = series.to_physical().cast(pl.Int64)  # 18 digits always fit
-    if mask is not None:
-        series = series.fill_null(0)
-    return series.rechunk().to_numpy(), mask
+    series = series.rechunk()
+    if not series.null_count():
+        return series.to_numpy(), None
+    held = series.to_arrow()  # its buffers are the column's own: a bit for each row that has a figure, then the figures
+    bits, figures = held.buffers()
+    begin, end = held.offset, held.offset + len(held)
+    known = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")[begin:end].view(np.bool_)
+    return np.where(known, np.frombuffer(figures, dtype=np.int64, count=end)[begin:], 0), ~known
 
 
 def block_of(compiled: Compiled, batch: pl.DataFrame) -> Block:
@@ -154,7 +158,7 @@ def _totals(compiled: Compiled, region: pl.Series, lanes: Lanes, starts: Ints) -
     known = np.repeat(rows[:, None], compiled.cells, axis=1)
     for position, mask in enumerate(lanes.block.missing[: compiled.cells]):
         if mask is not None:
-            known[:, position] -= np.add.reduceat(mask, starts, dtype=np.int64)
+            known[:, position] -= np.add.reduceat(mask.view(np.int8), starts, dtype=np.int32)
     for name, count, added, given in zip(region[starts].to_list(), rows.tolist(), sums, known.tolist(), strict=True):
         yield name, Total(count, tuple(added), tuple(given))
 
