@@ -150,7 +150,7 @@ def commit() -> str:
     """The commit that the tree stands at, ``+`` behind it where files are changed; ``unknown`` outside a clone."""
 
     def git(*arguments: str) -> str | None:
-        command = ["git", "-C", str(ROOT), *arguments]
+        command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else None
 
