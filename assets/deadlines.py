@@ -14,8 +14,9 @@ import dagster as dg
 import polars as pl
 
 from assets.resources import Workspace
-from assets.schedules import CHINA, covered, missing_bodies
+from assets.schedules import covered, missing_bodies
 from assets.views import check_table
+from pipelines.days import CHINA, day_in_china
 from pipelines.publish.board import deadlines
 from pipelines.regions import load_region, region_codes
 from pipelines.storage import latest_path
@@ -57,20 +58,16 @@ def _result(late: pl.DataFrame, asset: str) -> dg.AssetCheckResult:
     )
 
 
-def _today() -> datetime.date:
-    return datetime.datetime.now(tz=CHINA).date()
-
-
 @dg.asset_check(asset="bodies", description="各单位在期限内报送 / every body has handed in by the deadline")
 def returns_deadline(workspace: Workspace) -> dg.AssetCheckResult:
     """Which regions still miss returns after their deadline."""
-    return _result(overdue(workspace.data, workspace.out, Path(workspace.regions), _today())[0], "bodies")
+    return _result(overdue(workspace.data, workspace.out, Path(workspace.regions), day_in_china())[0], "bodies")
 
 
 @dg.asset_check(asset="release", description="在期限内发布 / the year is released by the deadline")
 def report_deadline(workspace: Workspace) -> dg.AssetCheckResult:
     """Which regions have released nothing after their deadline."""
-    return _result(overdue(workspace.data, workspace.out, Path(workspace.regions), _today())[1], "release")
+    return _result(overdue(workspace.data, workspace.out, Path(workspace.regions), day_in_china())[1], "release")
 
 
 CHECKS = (returns_deadline, report_deadline)

@@ -4,14 +4,13 @@ Belongs here: when they are made and where they are put (``DATA/board/<region>/<
 Does not belong here: what they look like (pipelines/publish/receipt.py, annotate.py, board.py).
 """
 
-import datetime
-
 import dagster as dg
 import polars as pl
 
 from assets.groups import FEEDBACK as GROUP
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
+from pipelines.days import day_in_china
 from pipelines.explanations_table import explanations_from
 from pipelines.findings_table import findings_from
 from pipelines.ingest.packed import Readings
@@ -67,9 +66,13 @@ def board(
     The officer's board: who has handed in, what is wrong, days to the deadlines, what blocks publication.
     """
     partition = workspace.partition(context)
-    today = datetime.datetime.now(tz=datetime.UTC).astimezone(datetime.timezone(datetime.timedelta(hours=8))).date()
     pages = board_pages(
-        partition.region, partition.year, bodies.to_dicts(), findings_from(findings), verdicts.to_dicts(), today
+        partition.region,
+        partition.year,
+        bodies.to_dicts(),
+        findings_from(findings),
+        verdicts.to_dicts(),
+        day_in_china(),
     )
     rules = {"rules.html": rulebook_page(partition.form.edition)}
     folder = board_path(workspace.data, partition.code, partition.year)

@@ -8,7 +8,6 @@ days are those of China. A region is told at most once a day of each deadline, h
 import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import polars as pl
@@ -17,6 +16,7 @@ from assets.notify import told
 from assets.resources import Workspace
 from assets.stored import read_table
 from assets.views import markdown
+from pipelines.days import CHINA, day_in_china
 from pipelines.notices import Notice, deadline_notice, due_today, last_said, remember, report_notice
 from pipelines.publish.board import deadlines
 from pipelines.regions import load_region, region_codes
@@ -26,7 +26,6 @@ from schemas.declaration import DeclarationError
 from schemas.form import edition_for
 from schemas.region import Region
 
-CHINA = ZoneInfo("Asia/Shanghai")
 CRON = "30 8 * * *"
 DAYS_AFTER = 60  # how long a report that is not released is spoken of after its deadline
 MOST_FAILURES = 3  # regions in a row whose notice could not be sent; then the server is left alone until tomorrow
@@ -103,7 +102,7 @@ def _tell(context: dg.OpExecutionContext, workspace: Workspace, notice: Notice, 
 @dg.op(description="列出未报送的单位并通知。 / Lists the bodies whose returns are missing and tells of them.")
 def list_and_tell(context: dg.OpExecutionContext, config: NoticeConfig, workspace: Workspace) -> None:
     """Tell each region that is due today; one region's trouble stops no other's notice."""
-    today = datetime.date.fromisoformat(config.day) if config.day else datetime.datetime.now(tz=CHINA).date()
+    today = datetime.date.fromisoformat(config.day) if config.day else day_in_china()
     root = Path(workspace.regions)
     rows: list[dict[str, Any]] = []
     failures = 0
@@ -147,14 +146,14 @@ def deadline_job() -> None:
     name="deadlines",
     job=deadline_job,
     cron_schedule=CRON,
-    execution_timezone="Asia/Shanghai",
+    execution_timezone=str(CHINA),
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="每天 8:30：期限前 14、7、3、1 天，当天，逾期后每天，提醒未报送的单位。"
     " / Every morning: 14, 7, 3, 1 days before a deadline, on the day, and daily once it has passed.",
 )
 def deadline_schedule(context: dg.ScheduleEvaluationContext, workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
     """One run on each day on which some region is due."""
-    today = context.scheduled_execution_time.astimezone(CHINA).date()
+    today = day_in_china(context.scheduled_execution_time)
     root = Path(workspace.regions)
     for code in region_codes(root):
         try:

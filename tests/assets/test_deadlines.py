@@ -46,7 +46,7 @@ def test_a_year_that_the_region_does_not_release_is_not_asked_for(county):
 
 @pytest.mark.parametrize(("day", "passed"), [(BEFORE, True), (AFTER, False)])
 def test_the_job_records_both_checks(county, monkeypatch, day, passed):
-    monkeypatch.setattr(deadlines, "_today", lambda: day)
+    monkeypatch.setattr(deadlines, "day_in_china", lambda: day)
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
             dg.Definitions(

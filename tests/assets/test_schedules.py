@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import msgspec
@@ -13,6 +12,7 @@ from assets import schedules
 from assets.definitions import defs
 from assets.resources import Workspace
 from assets.schedules import MOST_FAILURES, deadline_job, deadline_schedule, missing_bodies
+from pipelines.days import CHINA
 from pipelines.regions import load_region
 from pipelines.settings import load_settings
 from pipelines.storage import latest_path, table_path, write_atomic
@@ -20,7 +20,6 @@ from tests.assets.conftest import CODES, YEAR, County
 from tests.assets.servers import closed_port, web_server
 from tests.facts import REGION
 
-CHINA = ZoneInfo("Asia/Shanghai")
 LATE = "511725-D05"
 
 
