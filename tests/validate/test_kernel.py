@@ -45,7 +45,7 @@ def drawn(seed: int, largest: int) -> Block:
     return Block(columns, missing, {name: draw.random(ROWS) < 0.5 for name in ATTRIBUTES}, ROWS)
 
 
-def naive(block):
+def naive(block, rules=RULES):
     """Each rule by itself on each row, in Python's integers and decimals."""
     found = []
     for row in range(block.rows):
@@ -57,12 +57,12 @@ def naive(block):
             name: figure_of(value) if name in COMPILED.money and value is not None else value
             for name, value in values.items()
         }
-        for at, rule in enumerate(RULES.rules):
+        for at, rule in enumerate(rules.rules):
             residual = rule.residual(figures)
             freed = rule.unless and block.freed[rule.unless][row]
             if residual is not None and not freed and not rule.holds(residual):
                 found.append((row, at, int(residual * UNIT)))
-        for at, domain in enumerate(RULES.domains, len(RULES.rules)):
+        for at, domain in enumerate(rules.domains, len(rules.rules)):
             cells = [cell.id for cell in FORM.cells if cell.kind in domain.kinds and not domain.whole]
             count = sum(1 for cell in cells if figures[cell] is not None and figures[cell] < domain.minimum)
             count = values[FRACTION] if domain.whole else count
@@ -116,8 +116,31 @@ def test_more_rows_than_16_bits_number_stand_in_their_order():
     assert [found_rule for _, found_rule, _ in found[: len(found) // 2]] == sorted({rule for _, rule, _ in found})
 
 
+def only(*rules):
+    return msgspec.structs.replace(RULES, rules=rules, by_id={rule.id: rule for rule in rules})
+
+
 def with_rules(*rules):
-    return compile_sums(FORM, msgspec.structs.replace(RULES, rules=rules, by_id={rule.id: rule for rule in rules}))
+    return compile_sums(FORM, only(*rules))
+
+
+@pytest.mark.parametrize("largest", [0, 3, 2**26, 2**57, 2**63 - 1])
+@pytest.mark.parametrize("relation", ["=", ">=", "<="])
+def test_counts_and_money_meet_in_one_rule(relation, largest):
+    rule = next(rule for rule in RULES.rules if rule.family == "fees_collected")
+    counts = tuple(term for term in RULES.rules[0].terms if not term.last_year)[:3]
+    mixed = msgspec.structs.replace(rule, found=(*counts[:2], *rule.found), expected=counts[2:], relation=relation)
+    assert set(COMPILED.money) & {term.cell for term in mixed.terms}
+    history = [rule for rule in RULES.rules if rule.across_years]  # so that the columns are the same
+    rules = only(mixed, *history)
+    compiled = compile_sums(FORM, rules)
+    assert compiled.names == COMPILED.names
+    found = []
+    for seed in range(8):
+        block = drawn(seed, largest)
+        found += naive(block, rules)
+        assert told(block, compiled=compiled) == naive(block, rules)
+    assert {at for _, at, _ in found} >= ({0} if largest else set())
 
 
 def test_a_constant_alone_can_break_a_rule():
@@ -151,10 +174,13 @@ def test_domains_whose_least_figure_is_not_0_are_kept_too():
 def test_rules_too_large_for_exact_sums_are_refused(constant):
     with pytest.raises(ValueError, match="exact sums"):
         with_rules(msgspec.structs.replace(RULES.rules[0], constant=constant))
-    terms = RULES.rules[0].found * (1 << 14)
+
+
+def test_weights_too_large_for_exact_sums_are_refused():
     money = next(rule for rule in RULES.rules if rule.family == "fees_collected")
+    heavy = msgspec.structs.replace(money, found=money.found + RULES.rules[0].found * (1 << 15))
     with pytest.raises(ValueError, match="exact sums"):
-        with_rules(msgspec.structs.replace(money, found=money.found + terms * 2))
+        with_rules(RULES.rules[0], heavy)
 
 
 def test_a_figure_from_ten_thousandths():
