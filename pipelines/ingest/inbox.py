@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import msgspec
 from upath import UPath
@@ -36,6 +37,7 @@ from pipelines.storage import (
 # Files that programs leave beside a document while it is open, or that a file manager makes for itself.
 PASSING_NAMES = ("~$", ".~", "._")
 PIECE = 1024 * 1024
+AT_A_TIME = 256  # files that are listed and taken in together
 TAKERS = 4  # threads that take files in: a disk forces out several files in little more time than one
 PASSING_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -126,8 +128,18 @@ def _take_in(path: UPath, data: str) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _looked_at(path: UPath, special: str | None, data: str) -> tuple[str, int]:
-    return (hashlib.sha256(special.encode()).hexdigest(), 0) if special else _take_in(path, data)
+def _taken(files: Iterable[tuple[str, UPath, str | None]], data: str) -> Iterator[tuple[str, str | None, str, int]]:
+    """Every file taken in, some at a time, in order: its name, what it is if it is no plain file, SHA-256 and bytes."""
+
+    def take(file: tuple[str, UPath, str | None]) -> tuple[str, str | None, str, int]:
+        name, path, special = file
+        digest, size = (hashlib.sha256(special.encode()).hexdigest(), 0) if special else _take_in(path, data)
+        return name, special, digest, size
+
+    coming = iter(files)
+    with ThreadPoolExecutor(TAKERS) as threads:
+        while some := list(islice(coming, AT_A_TIME)):
+            yield from threads.map(take, some)
 
 
 def read_manifest(data: str, region: str, year: int) -> Manifest:
@@ -156,11 +168,7 @@ def _receive(data: str, region: str, year: int, root: UPath) -> list[ReceivedFil
     look = manifest.looks + 1
     new: list[Sight] = []
     found: list[ReceivedFile] = []
-    files = list(_files(root, root))
-    with ThreadPoolExecutor(TAKERS) as threads:
-        taken = list(threads.map(lambda file: _looked_at(file[1], file[2], data), files))
-    settled(received_folder(data))
-    for (name, _, special), (digest, size) in zip(files, taken, strict=True):
+    for name, special, digest, size in _taken(_files(root, root), data):
         if (name, digest) not in known:
             known[name, digest] = look
             new.append(Sight(name, digest, size, look))
@@ -175,6 +183,7 @@ def _receive(data: str, region: str, year: int, root: UPath) -> list[ReceivedFil
                 special=special,
             )
         )
+    settled(received_folder(data))
     if new:
         text = msgspec.json.format(msgspec.json.encode(Manifest(look, manifest.sights + tuple(new))), indent=1)
         write_atomic(manifest_path(data, region, year), text)

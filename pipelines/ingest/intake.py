@@ -79,7 +79,7 @@ def _read(
                 lasting.add(number)
             progress.step()
     kept.fold(spool.readings([blocks[number] for number in sorted(lasting)], kept.key))
-    return spool.readings([blocks[number] for number in range(len(entries))], kept.key), before
+    return spool.readings([blocks[number] for number in range(len(entries))]), before
 
 
 def _source(data: str, entry: ReceivedFile) -> Source:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -130,3 +131,53 @@ def test_a_large_file_is_kept_without_being_held_in_memory(inbox, tmp_path):
     tracemalloc.stop()
     assert peak < 8_000_000
     assert len([path for path in (tmp_path / "received").iterdir() if path.stat().st_size == 40_000_000]) == 1
+
+
+def test_a_second_look_writes_no_original_again(inbox, tmp_path, monkeypatch):
+    (inbox / "large.bin").write_bytes(b"0" * 3_000_000)
+    first = look(tmp_path)
+    monkeypatch.setattr("pipelines.ingest.inbox.incoming", None)  # would fail if it were used
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "received").iterdir()}
+    assert look(tmp_path) == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "received").iterdir()} == before
+
+
+def test_the_manifest_is_written_when_every_original_and_its_name_are_on_the_disk(inbox, tmp_path, monkeypatch):
+    """Each original is forced out before it gets its name, all names before the manifest that refers to them."""
+    import os
+
+    from pipelines import storage
+
+    done: list[str] = []
+    fsync, replace = os.fsync, type(tmp_path).replace
+
+    def forced(descriptor: int) -> None:
+        done.append(f"forced {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        fsync(descriptor)
+
+    def named(self, target):
+        done.append(f"{self.name} named {target.name}")
+        return replace(self, target)
+
+    monkeypatch.setattr(storage.os, "fsync", forced)
+    monkeypatch.setattr(type(tmp_path), "replace", named)
+    for number in range(40):
+        (inbox / f"{number}.csv").write_bytes(b"%d" % number)
+    look(tmp_path)
+    originals = [event for event in done if event.startswith(".incoming") and " named " in event]
+    assert len(originals) == 42
+    for event in originals:
+        partial = event.split(" named ")[0]
+        assert done.index(f"forced {partial}") < done.index(event)
+    manifest = next(event for event in done if f"named manifest-{REGION}-{YEAR}.json" in event)
+    assert max(map(done.index, originals)) < done.index("forced received") < done.index(manifest)
+
+
+def test_files_of_the_same_bytes_taken_in_at_once_are_one_original(inbox, tmp_path):
+    for number in range(300):
+        (inbox / f"copy{number}.csv").write_bytes(b"the same")
+    files = look(tmp_path)
+    assert [f.file for f in files] == sorted(f.file for f in files)
+    assert len([f for f in files if f.file_sha256 == digest(b"the same")]) == 300
+    kept = [path.name for path in (tmp_path / "received").iterdir()]
+    assert sorted(kept) == sorted({*(f.file_sha256 for f in files), f"manifest-{REGION}-{YEAR}.json"})
