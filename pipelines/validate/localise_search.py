@@ -83,8 +83,7 @@ def eliminate(state: Reduced, row: int, column: dict[int, Exact]) -> Reduced:
                 residuals.pop(into, None)
         members[into] = list(members.get(into, [(into, 1)]))
     for original, factor in members.pop(row, [(row, 1)]):
-        folded = dict(owner.get(original, {original: 1}))
-        folded.pop(row, None)
+        folded = {into: share for into, share in owner.get(original, {}).items() if into != row}
         for into, share in shares.items():
             grown = folded.get(into, 0) + factor * share
             members[into] = [entry for entry in members[into] if entry[0] != original]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
-from pipelines.ingest.geometry import columns_below, columns_beside, slots_at, survey
+from pipelines.ingest.geometry import columns_below, columns_beside, heads_above, slots_at, survey
 from pipelines.ingest.labels import _group_characters, ending_of, longest_label, squash
 from pipelines.ingest.lines import flatten
 from pipelines.ingest.match import Match, match
@@ -58,6 +58,53 @@ def test_heads_of_one_row_lie_close_together(above: int, found: bool) -> None:
     )
     columns = columns_below(survey(Grid(cells=cells)), REQUESTS, REQUESTS.rows[0], 6)
     assert columns == (tuple(range(1, 8)) if found else None)
+
+
+def headed(*rows: tuple[int, int]) -> Grid:
+    """Lines of all column heads of requests: (row, column of the first head)."""
+    return Grid(
+        cells=tuple(
+            TextCell(row=at, column=first + n, text=text) for at, first in rows for n, text in enumerate(COLUMNS)
+        )
+    )
+
+
+def below(drawn: Grid, at: int) -> tuple[int, ...] | None:
+    return columns_below(survey(drawn), REQUESTS, REQUESTS.rows[0], at)
+
+
+def test_the_nearest_heads_above_count() -> None:
+    twice = headed((1, 0), (5, 3))
+    assert below(twice, 1) is None  # heads on the line itself are not above it
+    assert below(twice, 2) == below(twice, 5) == tuple(range(7))
+    assert below(twice, 6) == tuple(range(3, 10))
+    turned = headed((5, 3), (1, 0))
+    assert below(turned, 6) == tuple(range(3, 10))
+    assert [heads_above(survey(twice), REQUESTS, REQUESTS.rows[0], at) for at in (1, 2, 5, 6)] == [0, 7, 7, 14]
+
+
+def test_a_head_that_stands_twice_on_one_line_leaves_the_columns_open() -> None:
+    again = TextCell(row=1, column=7, text=COLUMNS[-1])
+    assert below(Grid(cells=(*headed((1, 0)).cells, again)), 2) is None
+    assert below(headed((1, 0), (1, 7)), 2) is None
+
+
+def test_what_is_no_head_hides_none_behind_it() -> None:
+    strange = ("", "  ", "本".ljust(201))
+    cells = (
+        *(TextCell(row=0, column=n, text=text) for n, text in enumerate(strange)),
+        TextCell(row=0, column=3, text="7", number="7"),
+        TextCell(row=0, column=4, text="科研机构"),
+    )
+    assert {head.column for head in survey(Grid(cells=cells)).heads} == {4}
+
+
+def test_a_head_in_pieces_covers_the_columns_of_the_narrowest() -> None:
+    cells = (TextCell(row=0, column=1, columns=2, text="科研"), TextCell(row=1, column=1, text="机构"))
+    [head] = {(head.row, head.column, head.columns) for head in survey(Grid(cells=cells)).heads}
+    assert head == (1, 1, 1)
+    beside_it = (TextCell(row=0, column=1, text="科研"), TextCell(row=1, column=0, columns=2, text="机构"))
+    assert survey(Grid(cells=beside_it)).heads == ()
 
 
 LABELS = [each.label_zh for each in FORM.table("disputes").blocks[0].rows]

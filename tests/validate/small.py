@@ -111,6 +111,22 @@ def drawn(seed: int) -> System:
     return of_rows([row for row in rows if row])
 
 
+def scattered(seed: int) -> tuple[System, Laid, list[int]]:
+    """Up to eight equations over seven cells, two to four figures wrong, and up to two cells that are free to change.
+
+    More equations than the declared forms have for so few cells: eliminating a cell lengthens other columns here.
+    """
+    draw = random.Random(seed)
+    rows: list[dict[int, int]] = [{} for _ in range(draw.randint(4, 8))]
+    for cell in range(7):
+        for row in draw.sample(rows, draw.randint(1, 3)):
+            row[cell] = draw.choice((1, -1))
+    system, figures = of_rows([row for row in rows if row]), [0] * 7
+    for cell in draw.sample(range(7), draw.randint(2, 4)):
+        figures[cell] = draw.randint(1, 9)
+    return system, laid(system, *figures), draw.sample(range(7), draw.randint(0, 2))
+
+
 def solutions(system: System, residuals: dict[int, int], cells: list[int]) -> dict[int, Fraction] | None:
     """What must be added to the cells so that no residual is left: those that have one answer; None where none has.
 

@@ -11,14 +11,19 @@ from pipelines.validate.localise import localise
 from pipelines.validate.localise_program import Program, smallest_sets
 from pipelines.validate.localise_search import (
     closing_sets,
+    needs_more,
     solve,
     start,
 )
 from pipelines.validate.localise_sides import repairs
-from pipelines.validate.localise_system import lay, to_figure
+from pipelines.validate.localise_system import compile_system, lay, to_figure
 from schemas.rules import Term
+from tests.facts import FORM, RULES, dense
 from tests.validate import small
 from tests.validate.cases import is_line_slip
+
+WHOLE = compile_system(FORM, RULES)
+CUT = small.cut_system()
 
 
 def broken(seed, wrong=2):
@@ -42,6 +47,43 @@ def test_the_search_meets_all_smallest_sets_and_no_others():
         found = closing_sets(system, state, size)
         assert len(found) == len(set(found))
         assert set(found) == expected
+
+
+@pytest.mark.parametrize("seeds", [range(60), (810, 923, 1309, 1331, 1360)], ids=["many", "long columns"])
+def test_the_search_meets_them_where_eliminating_a_cell_lengthens_columns(seeds):
+    for seed in seeds:
+        system, laid, free = small.scattered(seed)
+        expected = small.smallest(system, laid.residuals, free, 4)
+        size = len(next(iter(expected)))
+        state = start(system, dict(laid.residuals), free)
+        assert [closing_sets(system, state, fewer) for fewer in range(size)] == [[]] * size
+        assert set(closing_sets(system, state, size)) == expected
+
+
+def test_equations_without_a_common_cell_take_a_change_each():
+    for system in (WHOLE, CUT, *(small.scattered(seed)[0] for seed in range(20))):
+        sets = [{row for row in range(len(system.rows)) if bits >> row & 1} for bits in system.strangers]
+        assert sorted(row for rows in sets for row in rows) == list(range(len(system.rows)))
+        for rows in sets:
+            cells = [cell for row in rows for cell, _ in system.rows[row]]
+            assert len(set(cells)) == len(cells)
+    right = dense()
+    wrong = {f"disputes.{row}.total": 99 for row in ("reconsideration", "litigation_direct")}
+    wrong |= {"disputes.litigation_after_reconsideration.total": 99}
+    state = start(WHOLE, dict(lay(WHOLE, right | wrong).residuals), [])
+    assert [needs_more(WHOLE, state, left) for left in (0, 1, 2, 3, 4)] == [True, True, True, False, False]
+
+
+def test_more_changes_are_called_for_only_where_fewer_cannot_do():
+    said = 0
+    for seed in range(100):
+        system, laid, free = small.scattered(seed)
+        state = start(system, dict(laid.residuals), free)
+        size = len(next(iter(small.smallest(system, laid.residuals, free, 4))))
+        calls = [left for left in range(5) if needs_more(system, state, left)]
+        assert all(left < size for left in calls)
+        said += len(calls)
+    assert said > 50
 
 
 def test_a_larger_set_is_met_if_each_of_its_cells_is_needed():
@@ -72,7 +114,6 @@ def test_chosen_cells_get_the_figure_that_the_equations_leave_them():
 
 # --- the integer program ------------------------------------------------------------------------------------
 
-CUT = small.cut_system()
 TIED = 2  # these seeds break two rows and columns so that several sets explain it
 
 
