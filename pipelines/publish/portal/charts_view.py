@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipelines.publish.portal.bars import bar_svg, percent, stack_svg
@@ -21,6 +22,7 @@ from schemas.form import Form
 
 Figure = Decimal | None
 TOP = 12  # bodies shown before the rest is folded away
+MOST = 500  # bodies shown at all; the explorer has the others
 TONES = 8  # tone-0 .. tone-7 of the style sheet
 
 
@@ -38,7 +40,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart as a table of bars; ``nothing``: the parts that are 0; ``rest``: lines that are folded away."""
+    """A chart as a table of bars; ``nothing``: the parts that are 0; ``rest``: lines that are folded away.
+
+    ``more``: how many lines are not on the page at all, and where they are.
+    """
 
     id: str
     title_zh: str
@@ -48,6 +53,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     total: str = ""
     nothing: tuple[tuple[str, str], ...] = ()
     rest: tuple[Line, ...] = ()
+    more: int = 0
+    more_link: str = ""
     legend: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -234,10 +241,10 @@ def bodies_chart(named: NamedCell, dataset: Dataset, figures: Mapping[str, Figur
             bar=bar_svg(figures[body] or Decimal(0), longest, "tone-in"),
             link=f"data.html#table=body_cells&f.body={body}&f.cell={named.cell}",
         )
-        for body in order
+        for body in order[:MOST]
     )
     nothing = sum(1 for body in order if figures[body] == 0)
-    visible = lines[: min(TOP, max(len(lines) - nothing, 1))]
+    visible = lines[: min(TOP, max(len(order) - nothing, 1))]
     return Chart(
         id=named.cell.replace(".", "-"),
         title_zh=named.label_zh,
@@ -245,6 +252,8 @@ def bodies_chart(named: NamedCell, dataset: Dataset, figures: Mapping[str, Figur
         unit=dataset.form.by_id[named.cell].unit,
         lines=visible,
         rest=lines[len(visible) :],
+        more=len(order) - len(lines),
+        more_link=f"data.html#table=body_cells&f.cell={named.cell}",
         total=shown(dataset.totals().get(named.cell)),
     )
 
@@ -252,11 +261,10 @@ def bodies_chart(named: NamedCell, dataset: Dataset, figures: Mapping[str, Figur
 def body_charts(dataset: Dataset, charts: Charts) -> tuple[Chart, ...]:
     """The declared figures compared between the accepted bodies."""
     table = dataset.tables["body_cells"]
-    columns = (table[name].to_pylist() for name in ("body", "cell", "value"))
-    wanted: dict[str, dict[str, Figure]] = {named.cell: {} for named in charts.compare}
-    for body, cell, value in zip(*columns, strict=True):
-        if cell in wanted:
-            wanted[cell][body] = value
+    wanted: dict[str, dict[str, Figure]] = {}
+    for named in charts.compare:
+        rows = table.filter(pc.equal(table["cell"], named.cell))
+        wanted[named.cell] = dict(zip(rows["body"].to_pylist(), rows["value"].to_pylist(), strict=True))
     names = {row["body"]: row["name_zh"] for row in dataset.rows("bodies")}
     return tuple(bodies_chart(named, dataset, wanted[named.cell], names) for named in charts.compare)
 

@@ -26,10 +26,18 @@ from schemas.tables import load_tables
 if TYPE_CHECKING:
     from pipelines.publish.portal.releases import Dataset, Version
 
+# A table of more rows is offered as Parquet and CSV alone: a sheet ends at 1,048,576 rows and crawls long before, and a
+# JSON list has to be read whole.
+MOST_ROWS = 200_000
 EXACT_DIGITS = 15  # a spreadsheet program keeps no more; longer figures stand as text, exact
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 # XML of a workbook cannot hold these characters at all; they are written as Excel itself escapes them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+def is_long(table: pa.Table) -> bool:
+    """Whether a table has too many rows for a sheet or a JSON list."""
+    return bool(table.num_rows > MOST_ROWS)
 
 
 def zip_bytes(version: Version, folder: str) -> bytes:
@@ -100,8 +108,18 @@ def _guide(dataset: Dataset) -> list[tuple[str, str, str]]:
     return rows
 
 
+def _too_long(table: pa.Table) -> str:
+    return (
+        f"本表有 {table.num_rows:,} 行，不宜放在电子表格里，请用 CSV 或 Parquet 文件。"
+        f" This table has {table.num_rows:,} rows; take the CSV or the Parquet file."
+    )
+
+
 def workbook_bytes(dataset: Dataset) -> bytes:
-    """All released tables as one Excel workbook, a sheet each, with Chinese heads and the field names below them."""
+    """All released tables as one Excel workbook, a sheet each, with Chinese heads and the field names below them.
+
+    The sheet of a table that is too long says where to find it.
+    """
     from xlsxwriter import Workbook
 
     sink = io.BytesIO()
@@ -129,6 +147,9 @@ def workbook_bytes(dataset: Dataset) -> bytes:
         table = dataset.tables[declared.id]
         sheet = book.add_worksheet(declared.id)
         sheet.freeze_panes(1, 0)
+        if is_long(table):
+            sheet.write_string(1, 0, _too_long(table), text)
+            table = table.slice(0, 0)
         sheet.autofilter(0, 0, table.num_rows, table.num_columns - 1)
         for column, field in enumerate(declared.fields):
             values = table[field.name].to_pylist()

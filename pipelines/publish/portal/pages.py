@@ -180,10 +180,35 @@ def dataset_pages(dataset: Dataset, derived: Mapping[str, bytes]) -> dict[str, b
         "dictionary.html": render(
             "dictionary.html", **shared, tab="dictionary", items=views.items(), cells=dataset.form.cells
         ),
-        "quality.html": render("quality.html", **shared, tab="quality", quality=views.quality(dataset)),
+        **quality_pages(dataset, shared),
         "use.html": render("use.html", **shared, tab="use", citations=citations(dataset), snippets=snippets(dataset)),
     }
     return dict(sorted(pages.items()))
+
+
+def quality_pages(dataset: Dataset, shared: Mapping[str, Any]) -> dict[str, bytes]:
+    """The page of quality, and the pages of a roster that is too long for it, by name."""
+    rows = views.roster(dataset)
+    pages = views.roster_pages(rows)
+    absent = [row for row in rows if row["status"] != "accepted"]
+    made = {
+        "quality.html": render(
+            "quality.html",
+            **shared,
+            tab="quality",
+            quality=views.quality(dataset),
+            roster=absent[: views.ROSTER_SHOWN] if pages else rows,
+            absent=len(absent),
+            pages=pages,
+        )
+    }
+    names = list(pages)
+    for number, (name, part) in enumerate(pages.items(), 1):
+        before = names[number - 2] if number > 1 else ""
+        after = names[number] if number < len(names) else ""
+        around = {"before": before, "after": after, "number": number, "count": len(names)}
+        made[name] = render("bodies.html", **shared, tab="quality", rows=part, **around)
+    return made
 
 
 def _sums(files: Mapping[str, bytes]) -> dict[str, tuple[int, str]]:

@@ -23,7 +23,7 @@ import msgspec
 
 from pipelines.publish.history import read_history
 from pipelines.publish.package import SIGNATURE, SUMS
-from pipelines.publish.portal.exports import json_table, workbook_bytes, zip_bytes
+from pipelines.publish.portal.exports import is_long, json_table, workbook_bytes, zip_bytes
 from pipelines.publish.portal.gone import gone_datasets, gone_page
 from pipelines.publish.portal.pages import catalogue_page, dataset_pages, missing_page, region_page, summary
 from pipelines.publish.portal.record import offered_beside
@@ -126,7 +126,8 @@ def derived_files(dataset: Dataset) -> Files:
         f"{folder}/{name}.zip": zip_bytes(dataset.current, name),
     }
     for table in load_tables().released:
-        files[f"{folder}/{table.id}.json"] = json_table(dataset.tables[table.id])
+        if not is_long(dataset.tables[table.id]):
+            files[f"{folder}/{table.id}.json"] = json_table(dataset.tables[table.id])
     return files
 
 

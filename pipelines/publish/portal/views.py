@@ -7,15 +7,17 @@ charts (charts_view.py), HTML (templates/), reading releases (releases.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow.compute as pc
 
 from pipelines.layout import draw_form
 from pipelines.publish.package import README, SIGNATURE, SUMS
 from pipelines.publish.portal.bars import stack_svg
 from pipelines.publish.portal.charts_view import shown, trace_link
+from pipelines.publish.portal.exports import is_long
 from pipelines.publish.portal.releases import Dataset, Row
 from pipelines.storage import sha256
 from schemas.descriptor import DESCRIPTOR, allowed_values, resource_path
@@ -52,6 +54,9 @@ TYPES = {
     "boolean": ("是/否", "true or false"),
 }
 CHANGES_SHOWN = 200
+FINDINGS_SHOWN = 50  # of one rule
+DECISIONS_SHOWN = 200
+ROSTER_SHOWN = 500  # bodies on one page; a longer roster has pages of its own
 
 
 class Download(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +124,10 @@ def downloads(dataset: Dataset, derived: Mapping[str, bytes], beside: Mapping[st
         found += [one(href, data) for href, data in derived.items() if href.endswith(f"/{table.id}.json")]
         tables.append((table.id, table.title_zh, table.title_en, dataset.tables[table.id].num_rows, tuple(found)))
     words = {"XLSX": ("全部数据表，一个 Excel 文件", "All tables in one workbook")}
+    long = [name for name, table in dataset.tables.items() if is_long(table)]
+    if long:
+        names = "、".join(long), ", ".join(long)
+        words["XLSX"] = (f"数据表，一个 Excel 文件，不含 {names[0]}", f"All tables but {names[1]} in one workbook")
     words["ZIP"] = ("完整数据包：全部文件与校验值", "The whole package with its checksums")
     bundles = [one(href, data) for href, data in derived.items() if not href.endswith(".json")]
     bundles = [
@@ -251,6 +260,33 @@ def changes(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def roster(dataset: Dataset) -> list[dict[str, Any]]:
+    """The bodies in roster order with their status and how many findings each has, in words."""
+    counts = Counter(dataset.tables["findings"]["body"].to_pylist())
+    return [
+        row
+        | {
+            "status_zh": STATUS[row["status"]][0],
+            "status_en": STATUS[row["status"]][1],
+            "kind_zh": KINDS.get(row["kind"], (row["kind"], ""))[0],
+            "kind_en": KINDS.get(row["kind"], ("", row["kind"]))[1],
+            "findings": counts[row["body"]],
+        }
+        for row in dataset.rows("bodies")
+    ]
+
+
+def roster_pages(rows: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """A long roster by the names of its pages; {} where the page of quality holds it."""
+    starts = range(0, len(rows), ROSTER_SHOWN)
+    if len(starts) < 2:
+        return {}
+    digits = len(str(len(starts)))
+    return {
+        f"bodies-{number:0{digits}}.html": rows[start : start + ROSTER_SHOWN] for number, start in enumerate(starts, 1)
+    }
+
+
 def quality(dataset: Dataset) -> dict[str, Any]:
     """Coverage, findings, waivers, corrections, how figures were given, changes, versions."""
     bodies, findings = dataset.rows("bodies"), dataset.rows("findings")
@@ -261,7 +297,14 @@ def quality(dataset: Dataset) -> dict[str, Any]:
     for row in findings:
         by_rule.setdefault((row["severity"], row["rule"]), []).append(row)
     severity_order: dict[str, int] = {severity: position for position, severity in enumerate(SEVERITIES)}
-    states = Counter(dataset.tables["body_cells"]["state"].to_pylist())
+    given = pc.value_counts(dataset.tables["body_cells"]["state"]).to_pylist()
+    states = {row["values"]: row["counts"] for row in given}
+    waived = [row for row in findings if row["waived"]]
+    corrected = [row for row in findings if row["rule"] == "correction_applied"]
+
+    def named(rows: Sequence[Row], most: int) -> list[Row]:
+        return [row | {"name": names.get(row["body"], "")} for row in rows[:most]]
+
     return {
         "expected": len(bodies),
         "accepted": statuses["accepted"],
@@ -271,17 +314,6 @@ def quality(dataset: Dataset) -> dict[str, Any]:
             (*KINDS.get(kind, (kind, kind)), len(rows), sum(row["status"] == "accepted" for row in rows))
             for kind in KINDS
             if (rows := [row for row in bodies if row["kind"] == kind])
-        ],
-        "roster": [
-            row
-            | {
-                "status_zh": STATUS[row["status"]][0],
-                "status_en": STATUS[row["status"]][1],
-                "kind_zh": KINDS.get(row["kind"], (row["kind"], ""))[0],
-                "kind_en": KINDS.get(row["kind"], ("", row["kind"]))[1],
-                "findings": sum(1 for found in findings if found["body"] == row["body"]),
-            }
-            for row in bodies
         ],
         "severities": [
             (severity, *SEVERITY_WORDS[severity], sum(row["severity"] == severity for row in findings))
@@ -297,18 +329,18 @@ def quality(dataset: Dataset) -> dict[str, Any]:
                 "title_en": words.get(rule, (rule, rule))[1],
                 "count": len(rows),
                 "waived": sum(1 for row in rows if row["waived"]),
-                "rows": [row | {"name": names.get(row["body"], "")} for row in rows[:50]],
-                "more": max(0, len(rows) - 50),
+                "rows": named(rows, FINDINGS_SHOWN),
+                "more": max(0, len(rows) - FINDINGS_SHOWN),
             }
             for (severity, rule), rows in sorted(
                 by_rule.items(), key=lambda item: (severity_order[item[0][0]], item[0][1])
             )
         ],
-        "waived": [row | {"name": names.get(row["body"], "")} for row in findings if row["waived"]],
-        "corrected": [
-            row | {"name": names.get(row["body"], "")} for row in findings if row["rule"] == "correction_applied"
-        ],
-        "states": [(*STATES[state], states[state]) for state in STATES if states[state]],
+        "waived": named(waived, DECISIONS_SHOWN),
+        "waived_count": len(waived),
+        "corrected": named(corrected, DECISIONS_SHOWN),
+        "corrected_count": len(corrected),
+        "states": [(*STATES[state], states[state]) for state in STATES if state in states],
         "changes": changes(dataset),
         "events": dataset.history.events,
     }
