@@ -45,7 +45,7 @@ NAMES = {
 OURS = ("floor", "counts", "long_list", "stream", "stream_bounded", "stream_localise", "gate")
 PEERS = ("dataframely_counts", "dataframely_list")  # in an environment of their own
 ALWAYS = ("floor", "counts", "long_list")  # what the others are compared with
-SLOW = ("stream_localise",)  # only where asked for
+UP_TO = {"stream_localise": MILLION}  # submissions; more say nothing new, and take minutes
 Told = dict[str, Any]
 Rounds = list[dict[str, Told]]
 
@@ -90,15 +90,16 @@ def expected(before: Mapping[int, Rounds], name: str, rows: int) -> float:
 
 
 def fitting(names: Sequence[str], before: Mapping[int, Rounds], rows: int, room: float) -> tuple[list[str], list[str]]:
-    """The variants that are expected to fit into the bytes of ``room``, and for each other one a reason."""
-    needs = {name: expected(before, name, rows) for name in names}
-    reasons = [
+    """The variants that are expected to fit into the bytes of ``room`` and into the time; for each other a reason."""
+    late = [name for name in names if rows > UP_TO.get(name, rows)]
+    needs = {name: expected(before, name, rows) for name in names if name not in late}
+    reasons = [f"{NAMES[name]}, {rows:,} submissions: to save time" for name in late] + [
         f"{NAMES[name]}, {rows:,} submissions: expected to need {need / 1024**3:.0f} GiB, more than half of "
         "what is free"
         for name, need in needs.items()
         if room < need < float("inf")
     ]
-    return [name for name in names if needs[name] <= room], reasons
+    return [name for name, need in needs.items() if need <= room], reasons
 
 
 def medians(figures: Figures, rows: int, rounds: Rounds) -> list[tuple[Cell, ...]]:
@@ -221,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sizes = dict.fromkeys(given.rows, given.rounds or 3)
     elif given.rounds:
         sizes = dict.fromkeys(sizes, given.rounds)
-    deliver(measure(sizes, given.only or [name for name in NAMES if name not in SLOW]), given.json)
+    deliver(measure(sizes, given.only or list(NAMES)), given.json)
 
 
 if __name__ == "__main__":

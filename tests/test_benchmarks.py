@@ -306,6 +306,10 @@ def test_a_variant_that_would_not_fit_into_memory_is_left_out_with_the_reason() 
     names, reasons = validate.fitting(["counts", "gate", "left"], before, 400, 12 * gib)
     assert names == ["counts"]
     assert len(reasons) == 1, "one that was left out before is not told again"
+    late = validate.fitting(["counts", "stream_localise"], {}, 2 * validate.MILLION, gib)
+    assert late[0] == ["counts"]
+    assert late[1][0].endswith("2,000,000 submissions: to save time")
+    assert validate.fitting(["stream_localise"], {}, validate.MILLION, gib) == (["stream_localise"], [])
     assert "pandera on the residuals, 400 submissions: expected to need 13 GiB" in reasons[0]
 
 
