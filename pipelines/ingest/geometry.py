@@ -5,6 +5,7 @@ Belongs here: heads found in a grid, and the columns of figures below them. Does
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import msgspec
@@ -36,27 +37,33 @@ class Geometry(msgspec.Struct, frozen=True):
     columns: dict[tuple[str, str, str], tuple[Head, ...]]
 
 
+def _spelt(cell: TextCell, filled: dict[tuple[int, int], TextCell]) -> Iterator[tuple[str, TextCell]]:
+    """A cell's text alone and with those of the cells below it, and the last of these cells."""
+    text, last = cell.text, cell
+    for _ in range(MOST_PARTS):
+        yield text, last
+        below = filled.get((last.row + last.rows, cell.column))
+        if below is None or below.column != cell.column or not below.text.strip() or below.number:
+            return
+        if slot_kind(below.text) == "value":
+            return
+        text, last = text + below.text, below
+
+
 def survey(grid: Grid) -> Geometry:
     """Find every label of every edition in a grid, also those spelt by several cells below one another."""
     filled = grid.filled()
     heads: list[Head] = []
     for cell in grid.cells:
-        text, last = cell.text, cell
-        if not text or cell.number or len(text) > 200 or not text.strip():
+        if not cell.text or cell.number or len(cell.text) > 200 or not cell.text.strip():
             continue
-        for _ in range(MOST_PARTS):
+        for text, last in _spelt(cell, filled):
             found = meanings_of(text)
             if found:
-                row, column = last.row + last.rows - 1, cell.column
-                columns = min(cell.columns, last.columns)
-                heads += [Head(meaning, row, column, columns) for meaning in found if meaning.kind in ("column", "row")]
+                row, columns = last.row + last.rows - 1, min(cell.columns, last.columns)
+                kept = (meaning for meaning in found if meaning.kind in ("column", "row"))
+                heads += [Head(meaning, row, cell.column, columns) for meaning in kept]
                 break
-            below = filled.get((last.row + last.rows, cell.column))
-            if below is None or below.column != cell.column or not below.text.strip() or below.number:
-                break
-            if slot_kind(below.text) == "value":
-                break
-            text, last = text + below.text, below
     by_block: dict[tuple[str, str, str], list[Head]] = {}
     for head in heads:
         if head.meaning.kind == "column":
@@ -100,7 +107,7 @@ def columns_beside(geometry: Geometry, plan: TablePlan, at: int) -> tuple[int, .
     rows: dict[str, Head] = {}
     for head in geometry.heads:
         if head.meaning.kind == "row" and head.meaning.table == plan.table and head.meaning.edition == plan.edition:
-            if head.row >= at or head.meaning.id in rows:
+            if head.meaning.id in rows:
                 return None
             rows[head.meaning.id] = head
     if len(rows) != len(plan.rows):
@@ -139,7 +146,7 @@ def _in_order(heads: list[Head], rows: dict[str, Head], plan: TablePlan) -> tupl
     below = max(label.row for label in rows.values())
     if len({head.row for head in said}) != 1 or said[0].row <= below or any(head.columns > 1 for head in said):
         return None
-    names = [column.rsplit(".", 1)[-1] for column in plan.joined.columns]
+    names = [column.rpartition(".")[2] for column in plan.joined.columns]
     return tuple(head.column for head in said) if [head.meaning.id for head in said] == names else None
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
 from pipelines.ingest.geometry import columns_below, columns_beside, heads_above, slots_at, survey
-from pipelines.ingest.labels import _group_characters, ending_of, longest_label, squash
-from pipelines.ingest.lines import flatten
-from pipelines.ingest.match import Match, match
+from pipelines.ingest.labels import _group_characters, ending_of, longest_label, squash, table_named
+from pipelines.ingest.lines import Slot, flatten
+from pipelines.ingest.match import Match, Reading, _choose, find_regions, match
 from pipelines.ingest.plan import TablePlan, table_plans
 from pipelines.ingest.records import MOST_PIECES, Record, by_lines
 from pipelines.ingest.windows import begin_of_full
@@ -111,13 +111,24 @@ LABELS = [each.label_zh for each in FORM.table("disputes").blocks[0].rows]
 RESULTS = [each.label_zh for each in FORM.table("disputes").blocks[0].columns]
 
 
-def beside(*, spans: tuple[int, ...] = (5, 5, 5), steps: tuple[int, ...] = (0, 0, 0), wide: int = 1) -> Grid:
-    """The heads of the table of disputes: three labels from left to right, five heads below each."""
+def beside(
+    *,
+    spans: tuple[int, ...] = (5, 5, 5),
+    steps: tuple[int, ...] = (0, 0, 0),
+    first: int = 0,
+    moved: dict[int, tuple[int, int] | None] | None = None,
+) -> Grid:
+    """The heads of the table of disputes: three labels from left to right, five heads below each.
+
+    ``moved``: heads by number that stand elsewhere (row, column), or nowhere.
+    """
     cells = []
     for n, (label, span, step) in enumerate(zip(LABELS, spans, steps, strict=True)):
-        cells.append(TextCell(row=1 + step, column=5 * n, columns=span, text=label))
-        cells += [TextCell(row=2 + step, column=5 * n + m, text=text) for m, text in enumerate(RESULTS)]
-    cells[-1] = TextCell(row=cells[-1].row, column=cells[-1].column, columns=wide, text=cells[-1].text)
+        cells.append(TextCell(row=1 + step, column=first + 5 * n, columns=span, text=label))
+        for m, text in enumerate(RESULTS):
+            place = (moved or {}).get(5 * n + m, (2 + step, first + 5 * n + m))
+            if place:
+                cells.append(TextCell(row=place[0], column=place[1], text=text))
     return Grid(cells=tuple(cells))
 
 
@@ -130,13 +141,49 @@ def test_columns_of_rows_beside_one_another() -> None:
     assert found_beside(beside()) == everything
     assert found_beside(beside(spans=(1, 1, 1))) == everything  # spans lost, but order tells
     assert found_beside(beside(spans=(1, 5, 5))) is None  # half lost: whose are the heads beside the first?
-    assert found_beside(beside(spans=(1, 1, 1), wide=2)) is None  # one head over two columns
     assert found_beside(beside(steps=(0, 1, 1)), 4) == everything  # the first label stands one line higher
     assert found_beside(beside(spans=(1, 1, 1), steps=(0, 0, 1)), 4) is None
     again = TextCell(row=0, column=0, text=LABELS[0])
     assert found_beside(Grid(cells=(again, *beside().cells))) is None  # a label twice
     assert found_beside(beside(), 2) is None  # the heads stand on the line of figures
     assert found_beside(beside(), 1) is None
+
+
+def test_heads_in_another_place_leave_the_columns_open() -> None:
+    assert found_beside(beside(first=3)) == tuple(range(3, 18))
+    assert found_beside(beside(first=3, moved={0: None})) is None
+    assert found_beside(beside(moved={0: (4, 0)})) is None  # below the figures
+    assert found_beside(beside(moved={0: (2, 1), 1: (2, 0)})) is None  # in another order
+    assert found_beside(beside(moved={1: (3, 0)}), 4) is None  # two heads, one column
+    elsewhere = TextCell(row=1, column=20, text=RESULTS[0])  # on the line of the labels: of another table
+    assert found_beside(Grid(cells=(*beside().cells, elsewhere))) == tuple(range(15))
+    below = TextCell(row=2, column=20, text=RESULTS[0])
+    assert found_beside(Grid(cells=(*beside().cells, below))) is None  # it may be the head of any row
+
+
+def test_without_spans_all_heads_stand_on_one_line_below_all_labels() -> None:
+    lost = (1, 1, 1)
+    heads = [cell for cell in beside(spans=lost).cells if cell.row == 2]
+
+    def ordered(*rows: int, wide: int = 1) -> bool:
+        named = enumerate(zip(rows, LABELS, strict=True))
+        labels = [TextCell(row=at, column=20 + n, text=text) for n, (at, text) in named]
+        last = TextCell(row=2, column=14, columns=wide, text=heads[-1].text)
+        return found_beside(Grid(cells=(*labels, *heads[:-1], last)), 5) == tuple(range(15))
+
+    assert ordered(1, 1, 1)
+    assert ordered(0, 1, 1)
+    assert not ordered(1, 1, 2)
+    assert not ordered(1, 1, 3)
+    assert not ordered(1, 1, 1, wide=2)  # one head over two columns
+    assert found_beside(beside(spans=lost, moved={14: (3, 14)}), 5) is None
+    assert found_beside(beside(spans=lost, moved={0: (2, 1), 1: (2, 0)})) is None
+
+
+def test_two_heads_in_one_column_leave_the_columns_open() -> None:
+    heads = headed((1, 0)).cells
+    stacked = TextCell(row=2, column=0, text=COLUMNS[1])
+    assert below(Grid(cells=(heads[0], stacked, *heads[2:])), 3) is None
 
 
 def test_figures_in_one_cell_beside_an_empty_one_leave_the_row_open() -> None:
@@ -203,6 +250,78 @@ def test_rows_that_no_row_of_the_form_can_be_told_for_are_counted() -> None:
     assert stray(["别的什么事项", *figures], ["又一件别的事", *figures]) == 2
     assert stray(["别的什么事项", "4"]) == 0  # a crumb is no row of figures
     assert stray(["别的什么事项", *[""] * 7]) == 0  # nor are blanks
+
+
+def reading(cells: dict[str, str], edition: str = "2021", name: str = "proactive") -> Reading:
+    slots = {cell: Slot(text=text, at="", kind="value") for cell, text in cells.items()}
+    return Reading(table_plans()[edition, name], slots, found=True)
+
+
+def test_of_open_editions_the_one_that_the_table_fills_is_meant() -> None:
+    older, newer = table_plans()["2019", "proactive"], table_plans()["2021", "proactive"]
+    full = {cell: "1" for each in newer.rows for cell in each.cells}
+    other = {older.rows[0].cells[0]: "1"}
+    assert len(other) < older.size
+    assert _choose([reading(other, "2019"), reading(full)]) == (reading(full), True)
+    assert _choose([reading({}), reading({}, "2019")]) == (reading({}), False)
+
+
+def test_of_open_editions_the_cells_count_that_all_read_alike() -> None:
+    a, b, c = DISPUTES.rows[0].cells[:3]
+    assert DISPUTES.rows[0].cells == table_plans()["2019", "disputes"].rows[0].cells
+    newer, older = reading({a: "1", b: "2"}, name="disputes"), reading({a: "1", b: "3", c: "4"}, "2019", "disputes")
+    chosen, sure = _choose([newer, older])
+    assert not sure
+    assert chosen.cells == reading({a: "1"}).cells
+
+
+def test_what_is_not_said_of_a_reading_is_so() -> None:
+    bare = Reading(PLAN, {})
+    assert (bare.stray, bare.clash, bare.found) == (0, (), False)
+
+
+def test_a_line_belongs_to_the_table_of_most_of_its_labels() -> None:
+    first = next(each.label for each in PLAN.rows if table_named(each.label) == "proactive")
+    others = [each.label for each in REQUESTS.rows if table_named(each.label) == "requests"][:2]
+    assert set(find_regions(flatten(grid([first, *others])))) == {"requests"}
+    assert set(find_regions(flatten(grid([first, *others[:1]])))) == {"proactive"}  # of equals the first
+
+
+ABOVE = [column.label_zh for column in FORM.table("proactive").blocks[0].columns]  # they tell the edition
+
+
+def read(document: Document) -> set[str]:
+    return {cell.cell for cell in match(document, flatten(document), 2023).cells()}
+
+
+def test_where_lines_are_rows_somewhere_their_ends_mean_something_everywhere() -> None:
+    first = (*ABOVE, FIRST.label, "1", "2", "3", SECOND.label)
+    assert read(lines(*first, "4", "5", "6", PLAN.rows[2].label)) == {*FIRST.cells, *SECOND.cells}
+    assert read(lines(*first, "4 5 6", PLAN.rows[2].label)) <= set(SECOND.cells)
+
+
+def test_blanks_leave_a_trace_in_the_cells_of_a_drawn_table() -> None:
+    """In running text the last run may have lost a blank and taken up a strange figure; in a grid it cannot have."""
+    texts = (*ABOVE, FIRST.label, "1", "2", "3", SECOND.label, "4", "5", "6")
+    assert read(grid(*[[text] for text in texts])) == {*FIRST.cells, *SECOND.cells}
+    assert read(lines(*texts)) == set(FIRST.cells)
+
+
+def test_a_second_table_counts_from_half_as_many_figures() -> None:
+    whole = [["信息内容", *ABOVE], [FIRST.label, "1", "2", "3"], [SECOND.label, "4", "5", "6"]]
+    again = [FIRST.label, "1", "2", "9"]
+    assert read(grid(*whole, again)) == {*FIRST.cells[:2], *SECOND.cells}  # 3 of 6: which of the two is right?
+    third = PLAN.rows[2]
+    assert read(grid(*whole, [third.label, "7"], again)) == {*FIRST.cells, *SECOND.cells, *third.cells}  # 3 of 7
+
+
+def test_a_table_of_one_edition_alone_tells_nothing_of_the_others() -> None:
+    fees = FORM.table("processing_fees").blocks[0]
+    drawn = grid(["", *[column.label_zh for column in fees.columns]], [fees.rows[0].label_zh, "1", "2", "3"])
+    found = matched(*drawn.items)
+    assert found.form == {"processing_fees": "2021"}
+    assert found.certain == frozenset()
+    assert matched(table("2021", "requests")).certain == {"requests"}
 
 
 # --- records ------------------------------------------------------------------------------------------------
