@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipelines.publish.portal import build_site
 from pipelines.publish.portal.releases import Dataset, read_dataset
+from pipelines.publish.portal.site import HERE
 from pipelines.publish.release import Published, publish, release_files, withdraw
 from pipelines.publish.signature import signer
 from tests.portal.front import ARGUMENTS, CHROMIUM, install_front, serving, serving_plainly
@@ -30,6 +31,7 @@ from tests.portal.published import publish_county
 from tests.publish.county import CODE, YEAR
 from tests.publish.test_signature import make_key
 
+STATIC = HERE / "static"
 WIDTHS = {"wide": 1440, "narrow": 390}
 HOSTILE = "<script>alert(1)</script>=1+1\u202e名"
 SHOWN = "<script>alert(1)</script>=1+1⟨U+202E⟩名"
@@ -448,6 +450,27 @@ def test_a_figure_leads_to_the_bodies_files_and_places_behind_it(visit: Visit, d
     table = page.locator("#rows tbody").inner_text()
     assert all(row["body"] in table and row["file_sha256"][:12] in table for row in rows)
     assert table.count("统计表!C14") == len(rows)
+
+
+def test_a_table_too_long_to_keep_is_looked_through_for_each_cell(visit: Visit, dataset: Dataset) -> None:
+    script = (STATIC / "portal.js").read_text(encoding="utf-8")
+    assert script.count("=4e5,") == script.count("=2e3;") == 1
+    script = script.replace("=4e5,", "=9,").replace("=2e3;", "=2;")  # as if the county had very many bodies
+    page = visit(f"{DATASET}/figures.html")
+    page.route("**/portal.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    page.goto(page.url.replace("figures.html", "trace.html"))
+    for cell in ("requests.received.total", "requests.granted.natural_person"):
+        page.select_option("#cell", cell)
+        rows = [row for row in dataset.rows("body_cells") if row["cell"] == cell]
+        until(page, f"document.getElementById('cell-id').innerText === '{cell}'")
+        page.check("#zeros")
+        until(page, "document.querySelectorAll('#rows tbody tr').length === 3")
+        assert status(page).startswith(f"✓ 等于 {len(rows)} 个单位之和")
+        largest = sorted(rows, key=lambda row: (-row["value"], row["body"]))[:2]
+        assert [one.split()[-1] for one in page.locator("#rows tbody th").all_inner_texts()] == [
+            row["body"] for row in largest
+        ]
+        assert f"另有 {len(rows) - 2} 个单位" in page.locator("#rows tbody").inner_text()
 
 
 def test_a_total_that_is_not_the_sum_of_its_bodies_is_called_out(visit: Visit) -> None:

@@ -38,15 +38,21 @@ export async function openParquet(url, byteLength) {
   }
   const columns = Object.keys(kinds)
 
-  function exact(row) {
+  function exact(row, wanted) {
     for (const [name, scale] of Object.entries(decimals)) {
       if (row[name] !== undefined && row[name] !== null) row[name] = decimalOf(row[name], scale)
     }
-    for (const name of columns) {
+    for (const name of wanted) {
       if (kinds[name] === 'whole' && typeof row[name] === 'bigint') row[name] = Number(row[name])
       if (row[name] === undefined) row[name] = null
     }
     return row
+  }
+
+  /** The rows from `start` up to `end`, all of them without arguments; of `wanted` columns, or of every column. */
+  async function rows(start, end, wanted = columns) {
+    const found = await parquetReadObjects({ file, metadata, rowStart: start, rowEnd: end, columns: wanted })
+    return found.map((row) => exact(row, wanted))
   }
 
   return {
@@ -55,10 +61,17 @@ export async function openParquet(url, byteLength) {
     traffic,
     byteLength: source.byteLength,
     rowCount: Number(metadata.num_rows),
-    /** The rows from `start` up to `end`, all of them without arguments. */
-    async rows(start, end) {
-      const found = await parquetReadObjects({ file, metadata, rowStart: start, rowEnd: end })
-      return found.map(exact)
+    rows,
+    /** The rows that `test` keeps, of `wanted` columns, group after group: no more than one group stands in memory. */
+    async filtered(test, wanted) {
+      const found = []
+      let start = 0
+      for (const group of metadata.row_groups) {
+        const end = start + Number(group.num_rows)
+        for (const row of await rows(start, end, wanted)) if (test(row)) found.push(row)
+        start = end
+      }
+      return found
     },
   }
 }

@@ -4,12 +4,16 @@ import { openParquet } from './parquet.js'
 import { both, byId, config, el, grouped, visible } from './text.js'
 
 const HEADS = [['单位', 'Body'], ['数值', 'Value'], ['原文', 'Text in the file'], ['位置', 'Place'], ['文件 SHA-256', 'SHA-256 of the file']]
+// A longer table of figures is not kept whole: each cell that is chosen is looked for in it.
+const MOST_ROWS = 400_000
+const COLUMNS = ['body', 'cell', 'value', 'raw', 'state', 'file_sha256', 'address']
+const MOST_SHOWN = 2000
 
 export function start() {
   const { tables, words } = config()
   const file = (name) => {
     const found = tables.find((one) => one.id === name)
-    return openParquet(found.file, found.bytes).then((opened) => opened.rows())
+    return openParquet(found.file, found.bytes)
   }
   let data
 
@@ -22,7 +26,7 @@ export function start() {
   function draw() {
     const id = byId('cell').value
     const [label, , unit] = words.cells[id]
-    const rows = data.cells.filter((row) => row.cell === id)
+    const rows = data.all ? data.all.filter((row) => row.cell === id) : data.rows
     const total = data.totals.find((row) => row.cell === id)
     const given = rows.filter((row) => row.value !== null)
     const sum = given.reduce((sofar, row) => sofar + row.value, 0n)
@@ -39,7 +43,7 @@ export function start() {
     const shown = rows.filter((row) => byId('zeros').checked || row.value !== 0n)
       .sort((a, b) => a.value === b.value ? (a.body < b.body ? -1 : 1) : a.value === null ? 1 : b.value === null ? -1 : b.value > a.value ? 1 : -1)
     byId('rows').tHead.replaceChildren(el('tr', {}, ...HEADS.map(([zh, en]) => el('th', { scope: 'col' }, both(zh, en)))))
-    byId('rows').tBodies[0].replaceChildren(...shown.map((row) => {
+    byId('rows').tBodies[0].replaceChildren(...shown.slice(0, MOST_SHOWN).map((row) => {
       const name = el('a', { href: `data.html#table=body_cells&f.body=${encodeURIComponent(row.body)}` }, words.bodies[row.body] ?? row.body)
       return el('tr', {},
         el('th', { scope: 'row' }, name, ' ', el('small', {}, row.body)),
@@ -48,6 +52,11 @@ export function start() {
         el('td', {}, row.address ?? '—'),
         el('td', {}, el('code', { class: 'sha', title: row.file_sha256 }, row.file_sha256.slice(0, 12))))
     }))
+    if (shown.length > MOST_SHOWN) {
+      const more = el('a', { href: `data.html#table=body_cells&f.cell=${id}` },
+        both(`另有 ${shown.length - MOST_SHOWN} 个单位`, `${shown.length - MOST_SHOWN} more bodies`))
+      byId('rows').tBodies[0].append(el('tr', {}, el('td', { colspan: HEADS.length }, more)))
+    }
     document.title = `${visible(label)} · ${document.title.split(' · ').at(-1)}`
   }
 
@@ -60,7 +69,16 @@ export function start() {
       if (!data) {
         status.replaceChildren(both('读取中……', 'Reading…'))
         const [cells, totals] = await Promise.all([file('body_cells'), file('county_totals')])
-        data = { cells, totals }
+        const small = cells.rowCount <= MOST_ROWS
+        data = { cells, totals: await totals.rows(), all: small ? await cells.rows() : undefined }
+      }
+      if (!data.all) {
+        const id = byId('cell').value
+        status.className = 'status'
+        status.replaceChildren(both('读取中……', 'Reading…'))
+        const rows = await data.cells.filtered((row) => row.cell === id, COLUMNS)
+        if (byId('cell').value !== id) return // another one was chosen meanwhile
+        data.rows = rows
       }
       draw()
     } catch (error) {
