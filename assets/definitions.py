@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets import aggregation, dissemination, feedback, intake, portal_push, publication, rollup, validation
+from assets import aggregation, dissemination, feedback, intake, portal_push, publication, rollup, scan, validation
 from assets.automation import automated, publication_sensor
 from assets.deadlines import CHECKS, deadline_checks, deadline_checks_schedule
 from assets.executors import executor_of
@@ -44,8 +44,14 @@ publish = dg.define_asset_job(
 
 roll_up = dg.define_asset_job(
     "roll_up",
-    selection=dg.AssetSelection.groups(ROLLUP),
+    selection=dg.AssetSelection.groups(ROLLUP) - dg.AssetSelection.assets("submissions_scan"),
     description="已发布的各地区数据逐级汇总并发布：一个报告年度。 / Add up what is released, and release it: one year.",
+)
+
+scan_all = dg.define_asset_job(
+    "scan",
+    selection=dg.AssetSelection.assets("submissions_scan"),
+    description="一次核查全部地区的全部报表：一个报告年度。 / Every region's submissions in one pass: one year.",
 )
 
 defs = dg.Definitions(
@@ -53,7 +59,7 @@ defs = dg.Definitions(
         owned(
             [
                 *dg.load_assets_from_modules(
-                    [intake, validation, aggregation, feedback, publication, dissemination, portal_push, rollup]
+                    [intake, validation, aggregation, feedback, publication, dissemination, portal_push, rollup, scan]
                 ),
                 withdrawal,
             ]
@@ -67,6 +73,7 @@ defs = dg.Definitions(
         publish,
         portal_push.push,
         roll_up,
+        scan_all,
         withdraw_published,
         deadline_job,
         deadline_checks,

@@ -84,6 +84,18 @@ def table_path(data: Place, asset: str, region: str, year: int) -> UPath:
     return tables_path(data) / asset / _part(region) / f"{year}.parquet"
 
 
+def stored_tables(data: Place, asset: str, year: int) -> dict[str, UPath]:
+    """The stored tables of an asset for a year, by region, in the order of the regions."""
+    folder = tables_path(data) / asset
+    found = {table.parent.name: table for table in folder.glob(f"*/{year}.parquet")} if folder.exists() else {}
+    return dict(sorted(found.items()))
+
+
+def scan_path(data: Place, year: int) -> UPath:
+    """What a pass over all regions' submissions of a year found: ``DATA/scan/<year>``."""
+    return place(data) / "scan" / str(year)
+
+
 def rollup_part_path(data: Place, year: int, part: str) -> UPath:
     """A province's part of the roll-up as kept between runs: ``DATA/tables/rollup_parts/<year>/<part>.msgpack``."""
     return tables_path(data) / "rollup_parts" / str(year) / f"{_part(part)}.msgpack"

@@ -35,7 +35,7 @@ ASSETS = {
     "5_publication": {"findings", "verdicts", "publication_gate", "package", "release", "withdrawal"},
     "4_feedback": {"receipts", "board"},
     "6_dissemination": {"official_report", "catalogue", "portal", "portal_push"},
-    "7_rollup": {"rollup_package", "rollup", "rollup_portal"},
+    "7_rollup": {"rollup_package", "rollup", "rollup_portal", "submissions_scan"},
 }
 
 
@@ -119,6 +119,7 @@ def test_the_jobs_do_what_they_say():
         assert not [name for name in step_names(job) if name.endswith("_deadline")], job
     assert step_names("roll_up") == ("rollup_package", "rollup", "rollup_portal")
     assert not set(step_names("roll_up")) & set(step_names("annual_report"))
+    assert step_names("scan") == ("submissions_scan",)
 
 
 def test_the_roll_up_of_a_year_rests_on_that_years_releases_of_every_region():
