@@ -3,9 +3,10 @@
 Belongs here: how a frame or Parquet files are cut, and threads. Does not belong here: what is done with a batch
 (stream.py).
 
-A batch of a Parquet file is some whole row groups. Threads read batches ahead; whoever asks for batches judges them in
-its own thread, because judging runs too much Python between numpy's loops for two threads to do it at once: they would
-wait for one another. Decoding runs none. Where row groups are large, polars reads the file and cuts it.
+A batch of a Parquet file is some whole row groups, read by a thread; while one batch is worked on, all threads but one
+read on. Whoever asks for batches judges them in its own thread, because judging runs too much Python between numpy's
+loops for two threads to do it at once: they would wait for one another. Decoding runs none. Where row groups are large,
+polars reads the file and cuts it.
 """
 
 from __future__ import annotations
@@ -56,10 +57,17 @@ def batches_of(
         if number < 1:
             raise ValueError(f"{name} 至少为 1 ({name} is at least 1)")
     if isinstance(source, pl.DataFrame):
-        return source.select(columns).iter_slices(rows)
-    if isinstance(source, pl.LazyFrame):
-        return _cut(source.select(columns), rows)
-    return _of_files(files_of(source), columns, rows, threads)
+        batches = source.select(columns).iter_slices(rows)
+    elif isinstance(source, pl.LazyFrame):
+        batches = _cut(source.select(columns), rows)
+    else:
+        batches = _of_files(files_of(source), columns, rows, threads)
+    return _filled(batches)
+
+
+def _filled(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Those that have rows. A loop would hold one that is done with while the next is waited for; filter does not."""
+    yield from filter(len, batches)
 
 
 def _cut(frame: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
@@ -95,7 +103,7 @@ def _of_files(files: Sequence[Path], columns: Sequence[str], rows: int, threads:
                     yield from _cut(frame, rows)
                 for start, size in groups or ():
                     ahead.append(pool.submit(frame.slice(start, size).collect))
-                    if len(ahead) > threads:
+                    if len(ahead) >= threads:
                         yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Context, Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,7 @@ def _totals_of(compiled: Compiled, batch: pl.DataFrame, desk: Desk) -> dict[str,
 
 
 def scan_batch(
-    compiled: Compiled, batch: pl.DataFrame, errors: npt.NDArray[np.bool_], desk: Desk, *, totals: bool, broken: bool
+    compiled: Compiled, errors: npt.NDArray[np.bool_], desk: Desk, batch: pl.DataFrame, *, totals: bool, broken: bool
 ) -> Scanned:
     """One batch of the wide frame judged. ``errors``: which of ``compiled.ids`` are errors."""
     _named(batch)
@@ -220,7 +221,7 @@ def scan_batch(
     )
 
 
-def _count_batch(compiled: Compiled, batch: pl.DataFrame, desk: Desk) -> list[int]:
+def _count_batch(compiled: Compiled, desk: Desk, batch: pl.DataFrame) -> list[int]:
     block = block_of(compiled, batch)
     tallies = [tally(compiled, Lanes(block.cut(*part), desk), desk) for part in _parts(batch.height)]
     return [sum(one) for one in zip(*tallies, strict=True)]
@@ -244,11 +245,9 @@ def scan_frame(
     compiled = compile_sums(form, rules)
     severities = [rule.severity for rule in rules.rules] + [domain.severity for domain in rules.domains]
     errors = np.array([severity == "error" for severity in severities])
-    desk = Desk()
-    batches = batches_of(frame, columns_read(form, rules), batch_rows, threads)
-    return (
-        scan_batch(compiled, batch, errors, desk, totals=totals, broken=broken) for batch in batches if batch.height
-    )
+    judged = partial(scan_batch, compiled, errors, Desk(), totals=totals, broken=broken)
+    # A loop would hold the batch that it has done with while it waits for the next; map does not.
+    return map(judged, batches_of(frame, columns_read(form, rules), batch_rows, threads))
 
 
 def count_frame(
@@ -257,10 +256,9 @@ def count_frame(
     """How many submissions break each rule and domain, by id in catalogue order, zeros among them; nothing else."""
     compiled = compile_sums(form, rules)
     columns = [name for name in columns_read(form, rules) if name not in KEPT]
-    counts, desk = [0] * len(compiled.ids), Desk()
-    for batch in batches_of(frame, columns, batch_rows, threads):
-        if batch.height:
-            counts = list(map(int.__add__, counts, _count_batch(compiled, batch, desk)))
+    counts, counted = [0] * len(compiled.ids), partial(_count_batch, compiled, Desk())
+    for told in map(counted, batches_of(frame, columns, batch_rows, threads)):
+        counts = list(map(int.__add__, counts, told))
     return dict(zip(compiled.ids, counts, strict=True))
 
 

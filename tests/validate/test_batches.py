@@ -49,7 +49,7 @@ def test_frames_in_memory_and_lazy_ones_are_cut_in_their_order():
     for source in (frame, frame.lazy()):
         assert list(chain(*numbers(batches_of(source, ["n"], 3)))) == list(range(7))
         assert max(map(len, numbers(batches_of(source, ["n"], 3)))) == 3
-    assert numbers(batches_of(frame.clear(), ["n"], 3)) in ([], [[]])
+        assert numbers(batches_of(source.clear(), ["n"], 3)) == []
 
 
 def test_no_more_is_read_ahead_than_the_threads_have_in_hand(monkeypatch, tmp_path):
@@ -64,9 +64,9 @@ def test_no_more_is_read_ahead_than_the_threads_have_in_hand(monkeypatch, tmp_pa
     told = batches_of(tmp_path, ["n"], 1, threads=2)
     for number in range(5):
         assert next(told)["n"].to_list() == [number]
-        assert len(begun) <= number + 1 + 2
+        assert len(begun) <= number + 2
     told.close()
-    assert len(begun) <= 8  # nothing is read for one who no longer asks
+    assert len(begun) <= 6  # nothing is read for one who no longer asks
     assert all(name.startswith("read") for name in begun)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read")]
 
