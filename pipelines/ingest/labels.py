@@ -103,7 +103,6 @@ def _spellings(label: str, variants: tuple[str, ...]) -> set[str]:
         bare = squash(_NUMBER.sub("", plain(variant)))
         if len(bare) > 2:
             keys.add(bare)
-    keys.discard("")
     return keys
 
 
@@ -196,7 +195,7 @@ def ending_of(text: str) -> tuple[Meaning, ...]:
 def _ending_of(text: str) -> tuple[Meaning, ...]:
     key = squash(text)
     words = vocabulary()
-    if len(key) < 5 or len(key) > 2 * longest_label():
+    if len(key) > 2 * longest_label():
         return ()
     for start in range(1, len(key) - 3):
         rest = key[start:]

@@ -6,7 +6,17 @@ import pytest
 
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
 from pipelines.ingest.geometry import columns_below, columns_beside, heads_above, slots_at, survey
-from pipelines.ingest.labels import _group_characters, ending_of, longest_label, squash, table_named
+from pipelines.ingest.labels import (
+    _group_characters,
+    _spellings,
+    ending_of,
+    longest_label,
+    meanings_of,
+    only_in,
+    squash,
+    table_named,
+    vocabulary,
+)
 from pipelines.ingest.lines import Slot, flatten
 from pipelines.ingest.match import Match, Reading, _choose, find_regions, match
 from pipelines.ingest.plan import TablePlan, table_plans
@@ -36,6 +46,40 @@ def test_debris_before_a_label_is_looked_through_up_to_twice_the_longest_label()
 def test_a_label_alone_has_no_debris_before_it() -> None:
     label = squash(next(each for each in REQUESTS.rows if "保护第三方" in each.label).label)
     assert ending_of(label) == ()
+    debris = min(_group_characters())
+    for known in ("其他处理", "信息处理费"):  # these head a group or a table too
+        assert any(meaning.kind == "row" for meaning in meanings_of(known))
+        assert ending_of(known) == ()
+        assert ending_of(debris + known) == vocabulary()[known]
+    for short in ("七总计", "总计"):  # too short to stand for itself
+        assert ending_of(debris + short) == ending_of(debris * 4 + short) == ()
+
+
+def test_a_label_of_one_edition_alone_tells_the_edition() -> None:
+    own = {each.label: each.id for each in REQUESTS.rows}
+    older = {each.label: each.id for each in table_plans()["2019", "requests"].rows}
+    for label in own.keys() & older.keys():
+        assert only_in(label, "2021", "requests") is only_in(label, "2019", "requests") is None
+    told = [label for label in own if only_in(label, "2021", "requests")]
+    assert told
+    for label in told:
+        assert label not in older
+        assert only_in(label, "2021", "requests") == ("row", "requests", own[label])
+        assert only_in(label, "2019", "requests") is None
+    assert only_in(told[0], "2021", "disputes") is None
+
+
+def test_the_corner_of_a_table_is_a_word_of_it() -> None:
+    for edition in ("2021", "2019"):
+        for each in load_form(edition).tables:
+            corners = {(m.edition, m.table) for m in meanings_of(each.corner_zh) if m.kind == "corner"}
+            assert ((edition, each.id) in corners) is bool(each.corner_zh)
+    assert "" not in vocabulary()
+
+
+def test_a_variant_counts_without_its_number_from_three_signs() -> None:
+    assert _spellings("甲", ("（六）乙丙丁",)) == {"甲", "六乙丙丁", "乙丙丁"}
+    assert _spellings("甲", ("（六）其他",)) == {"甲", "六其他"}
 
 
 # --- heads of drawn tables ----------------------------------------------------------------------------------
@@ -322,6 +366,30 @@ def test_a_table_of_one_edition_alone_tells_nothing_of_the_others() -> None:
     assert found.form == {"processing_fees": "2021"}
     assert found.certain == frozenset()
     assert matched(table("2021", "requests")).certain == {"requests"}
+
+
+def test_the_one_line_of_disputes_that_is_long_enough_is_meant() -> None:
+    figures = [str(number) for number in range(1, 16)]
+
+    def disputes(*rows: list[str]) -> list[str]:
+        items = (Paragraph(text="行政复议、行政诉讼情况"), *grid(*rows).items)
+        return [cell.raw or "" for cell in matched(*items, year=2023).cells()]
+
+    title = [[FORM.table("disputes").title_zh]]
+    assert disputes(*title, figures) == figures
+    assert disputes(*title, ["备注", "1", "2"], figures) == figures
+    assert disputes(*title, figures, figures[::-1]) == []  # which of the two?
+
+
+def test_a_table_of_one_row_is_read_below_its_heads_too() -> None:
+    fees = FORM.table("processing_fees").blocks[0]
+    heads = ["", *[column.label_zh for column in fees.columns], "备注"]
+    found = matched(*grid(heads, [fees.rows[0].label_zh, "", "2", "", ""]).items)
+    assert [(cell.cell.rsplit(".", 1)[-1], cell.raw) for cell in found.cells()] == [
+        ("issued", None),
+        ("amount", "2"),
+        ("collected", None),
+    ]
 
 
 # --- records ------------------------------------------------------------------------------------------------
