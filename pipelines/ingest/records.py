@@ -90,10 +90,9 @@ class _Cutter:
             self.before.clear()
         row = self.alone(self.row_of(slot.text), slot.text)
         self.texts.append(slot.text)
-        for pieces in range(2, MOST_PIECES + 1):
-            if row is not None or len(self.texts) < pieces:
-                break
-            row = self.row_of("".join(self.texts[-pieces:]))
+        for pieces in range(2, min(MOST_PIECES, len(self.texts)) + 1):
+            if row is None:
+                row = self.row_of("".join(self.texts[-pieces:]))
         if row is not None:
             self.before.append(row)
             self.texts.clear()

@@ -17,10 +17,10 @@ from pipelines.ingest.labels import (
     table_named,
     vocabulary,
 )
-from pipelines.ingest.lines import Slot, flatten
+from pipelines.ingest.lines import Slot, flatten, stream
 from pipelines.ingest.match import Match, Reading, _choose, find_regions, match
 from pipelines.ingest.plan import TablePlan, table_plans
-from pipelines.ingest.records import MOST_PIECES, Record, by_lines
+from pipelines.ingest.records import Record, by_lines, by_stream
 from pipelines.ingest.windows import begin_of_full
 from pipelines.layout import draw
 from schemas.form import load_form
@@ -405,18 +405,74 @@ def test_labels_above_the_head_of_another_block_have_no_figures() -> None:
     assert orphans([FIRST.label], [HEADS[1]], ["1", "2", "3"]) == 1
     assert orphans([FIRST.label], [SECOND.label], [HEADS[1]], ["1", "2", "3"]) == 2
     assert orphans([FIRST.label, HEADS[1]], ["1", "2", "3"]) == 1
+    cut = by_lines(flatten(grid([FIRST.label], [HEADS[1]], ["1", "2", "3"])), PLAN, PLAN.rows)
+    assert seen(cut) == [(None, "1 2 3", ())]  # nor do they wait for the next block's
+    assert (cut.vague, cut.streamed, cut.piled) == (False, False, False)
+
+
+def test_labels_are_piled_where_more_stand_alone_than_beside_figures() -> None:
+    def piled(*texts: str, vague: bool = True) -> bool:
+        return by_stream(stream(flatten(lines(*texts))), PLAN, PLAN.rows, vague=vague).piled
+
+    pile = (FIRST.label, SECOND.label, HEADS[1])
+    third, fourth = PLAN.rows[2], PLAN.rows[3]
+    assert piled(*pile, third.label, "7")
+    assert not piled(*pile, third.label, "7", vague=False)  # elsewhere a blank leaves its cell
+    assert not piled(*pile, third.label, "7", HEADS[2], fourth.label, "8")  # as many beside figures
+
+
+def test_the_last_of_several_labels_in_front_of_figures_is_one_of_them() -> None:
+    def streamed(*texts: str, plan: TablePlan = PLAN, vague: bool = True) -> list[Record]:
+        return list(by_stream(stream(flatten(lines(*texts))), plan, plan.rows[:2], vague=vague).records)
+
+    figures = ("1", "2", "3")
+    [one] = streamed(FIRST.label, SECOND.label, *figures)
+    assert (one.row, one.before, one.run.straight) == (None, (0, 1), False)
+    [sure] = streamed(FIRST.label, SECOND.label, *figures, vague=False)  # there a blank would leave its cell
+    assert (sure.row, sure.before, sure.run.straight) == (1, (0,), True)
+    [own] = streamed(SECOND.label, *figures)
+    assert (own.row, own.before, own.run.straight) == (1, (), True)
+    [bare] = streamed(*figures)
+    assert (bare.row, bare.before, bare.run.straight) == (None, (), False)
+    head, tail = SECOND.label[:3], SECOND.label[3:]
+    [pieces] = streamed(head, tail, *figures)
+    assert (pieces.row, pieces.label, pieces.before) == (1, tail, ())
+    [parted] = streamed(head, FIRST.label, tail, *figures)  # another label between them
+    assert (parted.row, parted.before) == (None, (0,))
+    seven = [str(number) for number in range(1, 8)]
+    [received] = streamed("总计", REQUESTS.rows[0].label, *seven, plan=REQUESTS)  # the head of a column
+    assert (received.row, received.before) == (0, ())
+
+
+def test_figures_in_front_of_a_label_are_another_row_and_one_alone_is_its_number() -> None:
+    def read_off(*texts: str) -> list[tuple[int | None, str, tuple[int, ...]]]:
+        return seen(by_lines(flatten(grid(list(texts))), PLAN, PLAN.rows[:2]))
+
+    assert read_off("4", "5", "6", SECOND.label, "1", "2", "3") == [(None, "4 5 6", ()), (1, "1 2 3", ())]
+    assert read_off("4", "5", SECOND.label, "1", "2", "3") == [(None, "4 5", ()), (1, "1 2 3", ())]
+    assert read_off("4", SECOND.label, "1", "2", "3") == [(1, "1 2 3", ())]
 
 
 def test_a_label_in_as_many_pieces_as_are_allowed() -> None:
     label = SECOND.label
-    assert len(label) > MOST_PIECES + 1
+    assert len(label) > 5
 
     def named(pieces: int) -> list[tuple[int | None, str, tuple[int, ...]]]:
         parts = [label[: len(label) - pieces + 1], *label[len(label) - pieces + 1 :]]
         return seen(by_lines(flatten(grid(*[[part] for part in parts], ["1", "2", "3"])), PLAN, PLAN.rows[:2]))
 
-    assert named(MOST_PIECES) == [(None, "1 2 3", (1,))]
-    assert named(MOST_PIECES + 1) == [(None, "1 2 3", ())]
+    assert named(4) == [(None, "1 2 3", (1,))]
+    assert named(5) == [(None, "1 2 3", ())]
+
+
+def test_pieces_of_a_label_before_its_figures() -> None:
+    head, tail = SECOND.label[:3], SECOND.label[3:]
+    [one] = by_lines(flatten(grid([head, tail, "1", "2", "3"])), PLAN, PLAN.rows[:2]).records
+    assert (one.row, one.label, len(one.run.slots)) == (1, tail, 3)
+    cut = by_lines(flatten(grid([head], [tail, "1", "2", "3"])), PLAN, PLAN.rows[:2])
+    assert seen(cut) == [(None, "1 2 3", (1,))]
+    [strange] = by_lines(flatten(grid(["别的", "1", "2", "3"])), PLAN, PLAN.rows[:2]).records
+    assert (strange.row, strange.label, strange.before) == (None, "别的", ())
 
 
 def test_a_remark_in_the_place_of_figures_is_a_row_in_a_drawn_table_alone() -> None:
@@ -425,7 +481,15 @@ def test_a_remark_in_the_place_of_figures_is_a_row_in_a_drawn_table_alone() -> N
     assert by_lines(flatten(lines(f"{FIRST.label}|见附件||")), PLAN, PLAN.rows[:2]).records == ()
 
 
-def test_a_record_is_bare_only_if_it_says_so() -> None:
+def test_a_record_is_bare_in_text_without_separators_alone() -> None:
+    figures = f"{FIRST.label} 1 2 3"
+    for document, bare in (
+        (lines(figures), True),
+        (lines(figures.replace(" ", "|")), False),
+        (grid(figures.split()), False),
+    ):
+        [one] = by_lines(flatten(document), PLAN, PLAN.rows[:2]).records
+        assert one.bare is bare
     assert not Record(row=None, label="", run=run("1")).bare
 
 
@@ -448,6 +512,20 @@ def test_labels_near_a_record_may_be_those_of_its_neighbours() -> None:
 
 def test_a_label_of_a_row_beyond_those_looked_for_places_nothing() -> None:
     assert align(cut(record(None, before=(4,)), streamed=True), ROWS) == {}
+
+
+def test_labels_left_over_before_a_labelled_record_leave_all_open() -> None:
+    two = record(None, before=(1, 2))
+    assert align(cut(two, record(3), streamed=True), ROWS) == {1: 3}
+    assert align(cut(two, record(None), record(3), streamed=True), ROWS) == {2: 3}  # one of the four is missing
+    assert align(cut(record(None, before=(1,)), record(3), streamed=True), ROWS) == {0: 1, 1: 3}
+    assert align(cut(two, record(None, before=(3,)), streamed=True), ROWS) == {}
+
+
+def test_a_crumb_takes_its_label_away() -> None:
+    crumb, whole = record(None, before=(1,), text="1", crumb=True), record(None, before=(2,))
+    assert align(cut(crumb, whole, streamed=True), ROWS) == {1: 2}
+    assert align(cut(record(None, before=(1, 2), text="1", crumb=True), record(None), streamed=True), ROWS) == {}
 
 
 def test_four_in_five_full_rows_tell_where_figures_begin() -> None:
