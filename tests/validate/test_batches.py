@@ -52,6 +52,14 @@ def test_frames_in_memory_and_lazy_ones_are_cut_in_their_order():
         assert numbers(batches_of(source.clear(), ["n"], 3)) == []
 
 
+def test_files_without_rows_give_no_batch(tmp_path):
+    write(tmp_path / "a.parquet", 0, 5)
+    write(tmp_path / "b.parquet", 2, 5)
+    write(tmp_path / "c.parquet", 0, 5)
+    assert numbers(batches_of(tmp_path, ["n"], 4)) == [[0, 1]]
+    assert numbers(batches_of(tmp_path / "a.parquet", ["n"], 4)) == []
+
+
 def test_no_more_is_read_ahead_than_the_threads_have_in_hand(monkeypatch, tmp_path):
     write(tmp_path / "a.parquet", 40, 1)
     begun, honest = [], pl.LazyFrame.collect
