@@ -61,9 +61,10 @@ class Cut(msgspec.Struct, frozen=True):
 class _Cutter:
     """Collects labels and runs for one table of one edition."""
 
-    def __init__(self, plan: TablePlan, widths: Sequence[int]) -> None:
+    def __init__(self, plan: TablePlan, rows: Sequence[RowPlan]) -> None:
         self.plan = plan
-        self.widths = tuple(sorted(set(widths)))
+        self.joined = plan.beside and len(rows) == 1  # one line of figures under several labels: none names it
+        self.widths = tuple(sorted({row.width for row in rows}))
         self.records: list[Record] = []
         self.before: list[int] = []
         self.orphans = 0
@@ -155,14 +156,14 @@ class _Cutter:
 
 def by_lines(lines: Iterable[Line], plan: TablePlan, rows: Sequence[RowPlan]) -> Cut:
     """Every line of a grid or text as a record of its own, two when two labels with figures stand on it."""
-    cutter = _Cutter(plan, [row.width for row in rows])
+    cutter = _Cutter(plan, rows)
     for line in lines:
         if line.prose or line.section:
             cutter.texts.clear()
             continue
         slots = line.slots
         named = [(n, cutter.row_of(slot.text)) for n, slot in enumerate(slots) if slot.kind == "label"]
-        labels = [(n, row) for n, row in named if row is not None] if not plan.beside or len(rows) > 1 else []
+        labels = [] if cutter.joined else [(n, row) for n, row in named if row is not None]
         if labels:
             _labelled(line, labels, cutter)
         else:
@@ -210,7 +211,7 @@ def _unlabelled(line: Line, cutter: _Cutter) -> None:
             cutter.words(slot)
             text, start = slot.text, n + 1
     pieces = [slot.text for slot in slots[:first] if slot.kind in ("label", "words")]
-    row = cutter.row_of("".join(pieces)) if len(pieces) > 1 else None
+    row = cutter.row_of("".join(pieces)) if len(pieces) > 1 and not cutter.joined else None
     _emit(line, row, text, slots[start:], cutter)
 
 
@@ -226,7 +227,7 @@ def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan], v
 
     ``vague``: the text has no separators, so empty cells have vanished from it.
     """
-    cutter = _Cutter(plan, [row.width for row in rows])
+    cutter = _Cutter(plan, rows)
     pending: list[Slot] = []
     row: int | None = None
     label = ""
@@ -258,14 +259,16 @@ def by_stream(slots: Sequence[Slot], plan: TablePlan, rows: Sequence[RowPlan], v
             continue
         found = cutter.row_of(slot.text)
         close(cutter.begins(slot.text))
-        if found is not None and not (plan.beside and len(rows) == 1):
+        if found is not None and not cutter.joined:
             row, label = found, slot.text
             cutter.texts.clear()
         else:
             known = len(cutter.before)
             cutter.words(slot)
             label = slot.text if slot.kind == "words" else ""
-            if len(cutter.before) > known:  # the pieces so far spell a row's label: figures may follow directly
+            if (
+                len(cutter.before) > known and not cutter.joined
+            ):  # the pieces so far spell a row's label: figures may follow directly
                 row, label = cutter.before.pop(), slot.text
     close(len(plan.rows))  # the table ends here: whatever rows are left had no labels
     return cutter.done(vague=vague, streamed=True)

@@ -19,7 +19,7 @@ from pipelines.ingest.labels import (
 )
 from pipelines.ingest.lines import Slot, flatten, stream
 from pipelines.ingest.match import Match, Reading, _choose, find_regions, match
-from pipelines.ingest.plan import TablePlan, table_plans
+from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Record, by_lines, by_stream
 from pipelines.ingest.windows import begin_of_full
 from pipelines.layout import draw
@@ -381,6 +381,14 @@ def test_the_one_line_of_disputes_that_is_long_enough_is_meant() -> None:
     assert disputes(*title, figures, figures[::-1]) == []  # which of the two?
 
 
+def test_labels_one_below_another_and_then_all_figures_are_one_line() -> None:
+    """In a grid of one column too, whose last label must not be taken for the row of all the figures."""
+    figures = [str(number) for number in range(1, 16)]
+    texts = [FORM.table("disputes").title_zh, *LABELS, *RESULTS * 3, *figures]
+    for document in (grid(*[[text] for text in texts]), lines(*texts)):
+        assert [cell.raw for cell in match(document, flatten(document), 2023).cells()] == figures
+
+
 def test_a_table_of_one_row_is_read_below_its_heads_too() -> None:
     fees = FORM.table("processing_fees").blocks[0]
     heads = ["", *[column.label_zh for column in fees.columns], "备注"]
@@ -442,6 +450,22 @@ def test_the_last_of_several_labels_in_front_of_figures_is_one_of_them() -> None
     seven = [str(number) for number in range(1, 8)]
     [received] = streamed("总计", REQUESTS.rows[0].label, *seven, plan=REQUESTS)  # the head of a column
     assert (received.row, received.before) == (0, ())
+
+
+def test_labels_over_one_line_of_figures_name_no_row_of_it() -> None:
+    five = [str(number) for number in range(1, 6)]
+
+    def rows_of(*texts: str, plan: TablePlan, rows: tuple[RowPlan, ...]) -> list[tuple[int | None, int]]:
+        cut = by_stream(stream(flatten(lines(*texts))), plan, rows, vague=False)
+        return [(each.row, len(each.run.slots)) for each in cut.records]
+
+    assert rows_of(*LABELS, *five * 3, plan=DISPUTES, rows=(DISPUTES.joined,)) == [(None, 15)]
+    pieces = [LABELS[0][:2], LABELS[0][2:], *five * 3]
+    cut = by_lines(flatten(grid(pieces)), DISPUTES, (DISPUTES.joined,))
+    assert [(each.row, len(each.run.slots)) for each in cut.records] == [(None, 15)]
+    apart = [text for label in LABELS for text in (label, *five)]
+    assert rows_of(*apart, plan=DISPUTES, rows=DISPUTES.rows) == [(0, 5), (1, 5), (2, 5)]
+    assert rows_of(FIRST.label, "1", "2", "3", plan=PLAN, rows=PLAN.rows[:1]) == [(0, 3)]
 
 
 def test_figures_in_front_of_a_label_are_another_row_and_one_alone_is_its_number() -> None:
