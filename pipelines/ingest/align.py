@@ -45,16 +45,17 @@ def _unbroken(cut: Cut, placed: dict[int, int]) -> dict[int, int]:
     the next row may be two rows with blanks that add up to one.
     """
     kept = dict(placed)
-    chain: list[int] = []
-    for n in [*range(len(cut.records)), -1]:
-        if n >= 0 and cut.records[n].follows:
-            chain.append(n)
-            continue
+    chains: list[list[int]] = []
+    for n, record in enumerate(cut.records):
+        if record.follows and chains:
+            chains[-1].append(n)
+        else:
+            chains.append([n])
+    for chain in chains:
         rows = [placed.get(member, -1) for member in chain]
         if -1 in rows or any(below != above + 1 for above, below in pairwise(rows)):
             for member in chain:
                 kept.pop(member, None)
-        chain = [n]
     if cut.vague:
         for n, row in placed.items():
             until = cut.records[n].until
@@ -98,7 +99,7 @@ def _between(cut: Cut, rows: Sequence[RowPlan], placed: dict[int, int]) -> dict[
     anchors = [(-1, -1), *sorted(placed.items()), (len(records), len(rows))]
     for (left, above), (right, below) in pairwise(anchors):
         gap = right - left - 1
-        if gap == 0 or below - above - 1 != gap or (left < 0 and right == len(records)):
+        if gap == 0 or below - above - 1 != gap:
             continue
         between = range(above + 1, below)
         if set(between) & set(placed.values()):

@@ -25,7 +25,7 @@ from pipelines.ingest.windows import begin_of_full
 from pipelines.layout import draw
 from schemas.form import load_form
 from tests.ingest.test_records import FIRST, PLAN, SECOND, grid, lines, seen
-from tests.ingest.test_windows_align import ROWS, align, cut, record, row, run
+from tests.ingest.test_windows_align import ROWS, align, cut, record, row, run, suits
 
 FORM = load_form("2021")
 REQUESTS: TablePlan = table_plans()["2021", "requests"]
@@ -532,6 +532,24 @@ def test_labels_near_a_record_may_be_those_of_its_neighbours() -> None:
     for near, told in ((0, True), (1, True), (2, True), (3, False)):
         found = align(cut(record(0), record(None, before=(near,)), record(2)), ROWS)
         assert (1 in found) is told, near
+    for near, told in ((0, False), (1, True), (3, True)):
+        found = align(cut(record(1), record(None, before=(near,)), record(3)), ROWS)
+        assert (1 in found) is told, near
+
+
+def test_a_gap_whose_rows_stand_elsewhere_hides_no_other() -> None:
+    more = [*ROWS, row(label="戊经费开支"), row(label="己人员编制")]
+    loose = record(None)
+    found = align(cut(record(0), loose, record(2), loose, record(4), record(1)), more)
+    assert found == {0: 0, 2: 2, 3: 3, 4: 4, 5: 1}
+
+
+def test_a_run_cut_into_rows_falls_with_its_first_part_too() -> None:
+    short = record(None, text="1 2 3")
+    assert align(cut(short, record(0, follows=True)), ROWS) == {}
+    assert align(cut(short, record(0)), ROWS) == {1: 0}
+    assert align(cut(record(0), record(1, follows=True), record(3)), ROWS) == {0: 0, 1: 1, 2: 3}
+    assert align(cut(record(0), record(2, follows=True), record(3)), ROWS) == {2: 3}
 
 
 def test_a_label_of_a_row_beyond_those_looked_for_places_nothing() -> None:
@@ -544,6 +562,21 @@ def test_labels_left_over_before_a_labelled_record_leave_all_open() -> None:
     assert align(cut(two, record(None), record(3), streamed=True), ROWS) == {2: 3}  # one of the four is missing
     assert align(cut(record(None, before=(1,)), record(3), streamed=True), ROWS) == {0: 1, 1: 3}
     assert align(cut(two, record(None, before=(3,)), streamed=True), ROWS) == {}
+
+
+def test_where_labels_stand_beside_figures_in_text_a_label_alone_has_none() -> None:
+    alone = record(None, before=(3,), grid=0)
+    assert align(cut(record(0, grid=0), alone), ROWS) == {0: 0, 1: 3}
+    assert align(cut(record(0), alone), ROWS) == {0: 0}
+    assert align(cut(record(0, grid=0), record(1), alone), ROWS) == {0: 0, 1: 1}
+    assert align(cut(record(0), alone, streamed=True), ROWS) == {0: 0, 1: 3}
+
+
+def test_labels_with_digits_and_with_lost_signs() -> None:
+    assert suits(record(None, label="预算2023"), row(label="预算2023"))
+    assert not suits(record(None, label="预算执行3"), row(label="预算执行"))
+    assert suits(record(None, label="甲项目\ufffd"), row(label="甲项目内"))
+    assert not suits(record(None, label="甲项目\ufffd", text="1 . 3 4"), row(label="甲项目内"))
 
 
 def test_a_crumb_takes_its_label_away() -> None:
