@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from time import sleep
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -79,11 +79,8 @@ def _push(portal: Portal, out: Place, region: Region, year: int, base_url: str) 
         report = verify(current)
         if not report.valid:
             first = next(finding for finding in report.findings if finding.severity == "error")
-            raise PushError(
-                "release_invalid",
-                f"版本 {current.name} 没有通过核验，没有推送：{first.message_zh}",
-                f"Release {current.name} does not pass verification; nothing was pushed: {first.message_en}",
-            )
+            words = {"first_zh": first.message_zh, "first_en": first.message_en}
+            raise PushError("release_invalid", release=current.name, **words)
     _check_rights(portal, region.settings.ckan_organisation)
     name = dataset_name(code, year)
     shown = _ours(portal, name, region, year)
@@ -114,13 +111,7 @@ def _push(portal: Portal, out: Place, region: Region, year: int, base_url: str) 
 
 def _check_rights(portal: Portal, organisation: str) -> None:
     if portal.find("organization_show", id=organisation) is None:
-        raise PushError(
-            "organisation_missing",
-            f"CKAN 门户 {portal.url} 上没有机构“{organisation}”，不会自动新建。请门户管理员新建该机构，"
-            "或改正 region.toml 的 ckan_organisation（机构网址的最后一段）。",
-            f"The CKAN portal {portal.url} has no organisation {organisation!r}, and none is made silently. Ask its"
-            " administrator for it, or mend ckan_organisation in region.toml (the last part of its address).",
-        )
+        raise PushError("organisation_missing", url=portal.url, organisation=organisation)
     mine = portal.find("organization_list_for_user", permission="create_dataset") or ()
     if organisation not in [each["name"] for each in mine]:
         raise portal.refused(f"create_dataset（{organisation}）")
@@ -139,13 +130,8 @@ def _ours(portal: Portal, name: str, region: Region, year: int) -> Dataset | Non
     marks = [extra["value"] for extra in found.get("extras", ()) if extra["key"] == OWNED]
     owner = (found.get("organization") or {}).get("name", "")
     if marks != [owner_mark(region.settings.code, year)] or owner != region.settings.ckan_organisation:
-        raise PushError(
-            "name_taken",
-            f"门户上的名称“{name}”已被另一个数据集占用（机构“{owner or '未知'}”），没有改动它。"
-            "请门户管理员给那个数据集改名，再推送。",
-            f"The name {name!r} on the portal belongs to another dataset (of {owner or 'an unknown organisation'!r}),"
-            " which was left alone. Ask the portal's administrator to rename that one, then push again.",
-        )
+        whose = {"owner_zh": owner or "未知", "owner_en": owner or "an unknown organisation"}
+        raise PushError("name_taken", name=name, **whose)
     return found
 
 
@@ -235,7 +221,7 @@ class _Job:
                 resource = self.portal.change("resource_create", words, {"upload": _upload(file)})
                 self.uploaded += 1
                 if not self._right(dataset, resource, file):
-                    raise self._differs(file)
+                    raise PushError("bytes_differ", url=self.portal.url, path=file.path)
                 held[file.identity] = resource["id"]
         return held
 
@@ -264,8 +250,7 @@ class _Job:
         files = {file.identity: file for file in self.record.files}
         for resource in new:
             if not self._right(now, resource, files[_identity(resource)]):
-                self.portal.change("package_patch", {"id": now["id"], "private": True})
-                raise self._differs(files[_identity(resource)])
+                self._hide(now, files[_identity(resource)])
 
     def _seen(self, dataset: Dataset) -> str:
         """When the portal says that the dataset was changed last; a change by others meanwhile stops the push."""
@@ -273,15 +258,14 @@ class _Job:
             dataset = self.portal.find("package_show", id=dataset["id"]) or dataset
         return str(dataset["metadata_modified"])
 
-    def _differs(self, file: Sent) -> PushError:
-        return PushError(
-            "bytes_differ",
-            f"CKAN 门户 {self.portal.url} 保存的“{file.path}”与所发的不同（SHA-256 不符），没有公开。"
-            "请门户管理员检查存储空间和会改写上传文件的插件或代理，再推送。",
-            f"The CKAN portal {self.portal.url} stores {file.path!r} with other bytes than were sent (the SHA-256"
-            " differs); it was not made public. Ask its administrator to check the disk, and plug-ins or proxies that"
-            " rewrite uploads, then push again.",
-        )
+    def _hide(self, dataset: Dataset, file: Sent) -> NoReturn:
+        """Take back what was just made public with a file that is not what was sent. Raises PushError."""
+        found = {"url": self.portal.url, "path": file.path, "name": self.record.name}
+        try:
+            self.portal.change("package_patch", {"id": dataset["id"], "private": True})
+        except PushError as fault:
+            raise PushError("not_hidden", **found) from fault
+        raise PushError("hidden", **found)
 
 
 def _upload(file: Sent) -> tuple[str, bytes, str]:

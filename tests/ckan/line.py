@@ -21,8 +21,8 @@ class Line:
 
     ``cut_request``: of which request (counted from 1) only the first half gets through, ``cut_answer``: of which one
     the answer is lost; ``dead``: nothing gets through; ``swap``: bytes replaced on the way to the portal, as many by as
-    many; ``answer``: what every request is answered instead; ``before``: what happens once, before an action of that
-    name gets through.
+    many, in every request or only in those of the action ``swap_in``; ``answer``: what every request is answered
+    instead; ``before``: what happens once, before an action of that name gets through.
     """
 
     def __init__(self, target: str) -> None:
@@ -31,6 +31,7 @@ class Line:
         self.cut_request = self.cut_answer = 0
         self.dead = False
         self.swap: tuple[bytes, bytes] = (b"", b"")
+        self.swap_in = ""
         self.answer = b""
         self.before: dict[str, Callable[[], object]] = {}
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -92,7 +93,7 @@ class Line:
                 return None
             body += piece
         head = re.sub(rb"(?i)\r\nconnection:[^\r]*", b"", head) + b"\r\nConnection: close"
-        old, new = self.swap
+        old, new = self.swap if self.swap_in.encode() in head.split(b"\r\n", 1)[0] else (b"", b"")
         return head + b"\r\n\r\n" + (body.replace(old, new) if old else body)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from typing import get_args
 
 import pytest
 
+from pipelines.faults import known
 from pipelines.publish.ckan import STAGING
-from pipelines.publish.ckan_portal import PushError
+from pipelines.publish.ckan_portal import Kind, PushError
 from pipelines.publish.ckan_record import PATH, RELEASE
 from pipelines.publish.release import publish
 from pipelines.storage import report_path, sha256
@@ -105,6 +107,44 @@ def test_a_portal_that_stores_other_bytes_is_found_out_before_anybody_sees_them(
     refused(portal, releases.second, "bytes_differ", url=line.url)
     assert seen(portal) == before
     assert assert_whole(before) == releases.ids[releases.first]
+
+
+def test_bytes_changed_in_the_step_that_shows_them_hide_the_dataset_until_the_next_push(portal, releases, line):
+    send(portal, releases.first)
+    line.swap, line.swap_in = (b"PAR1", b"PAR2"), "package_revise"  # past the trial in private
+    error = refused(portal, releases.second, "hidden", url=line.url)
+    assert not error.retryable
+    assert ".parquet" in error.chinese
+    assert "转为不公开" in error.chinese
+    assert line.writes[-2:] == ["package_revise", "package_patch"]
+    assert seen(portal) is None, "nobody sees the wrong bytes"
+    assert portal.action("package_show", id=NAME)["private"] is True
+    line.swap = (b"", b"")
+    send(portal, releases.second, url=line.url)
+    assert assert_whole(seen(portal)) == releases.ids[releases.second]
+    assert portal.action("package_show", id=NAME + STAGING)["state"] == "deleted"
+    assert send(portal, releases.second).writes == 0
+
+
+def test_a_dataset_that_cannot_be_hidden_is_said_to_be_wrong_and_mended_by_the_next_push(portal, releases, line):
+    send(portal, releases.first)
+    line.swap, line.swap_in = (b"PAR1", b"PAR2"), "package_revise"
+    line.before["package_patch"] = lambda: setattr(line, "dead", True)
+    error = refused(portal, releases.second, "not_hidden", url=line.url)
+    assert error.retryable
+    assert NAME in error.chinese
+    assert seen(portal) is not None
+    line.dead, line.swap = False, (b"", b"")
+    send(portal, releases.second, url=line.url)
+    assert assert_whole(seen(portal)) == releases.ids[releases.second]
+
+
+def test_every_fault_of_a_push_has_its_words():
+    kinds = {fault.id.removeprefix("ckan_") for fault in known() if fault.id.startswith("ckan_")}
+    assert kinds == set(get_args(Kind))
+    for kind in kinds:
+        with pytest.raises(KeyError):  # whatever it names must be said: no message goes out with a gap
+            PushError(kind)
 
 
 def test_a_file_that_the_portal_lost_since_is_put_back(portal, releases):
