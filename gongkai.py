@@ -14,7 +14,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -263,6 +263,20 @@ def _check_year(year: int) -> None:
         fail(f"{year} 年度没有对应的表式。", f"No edition of the form covers report year {year}.")
 
 
+@contextlib.contextmanager
+def _loading() -> Iterator[None]:
+    """For a process of one run: what is loaded here stays to the end, so garbage is never looked for among it."""
+    import gc
+
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        gc.set_threshold(20_000, 20, 20)
+
+
 @main.command(epilog=_examples("gongkai run --region 511725 --year 2023"))
 @click.option("--region", required=True, help=REGION_HELP)
 @click.option("--year", required=True, type=int, help=YEAR_HELP)
@@ -280,12 +294,19 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
     settings = _settings(data, out)
     declared = _region(settings, region)
     _check_year(year)
-    from assets.headless import run_region_year, step_names
-    from pipelines.aggregate.gate import CHECKS
-    from pipelines.storage import board_path
+    with _loading():
+        if settings.executor == "in_process" and job != "push":
+            from pipelines.ingest.ahead import read_ahead
+            from pipelines.ingest.limits import limits_of
 
+            read_ahead(settings.data, region, (year - 1, year), settings.workers, limits_of(settings))
+        from assets.headless import run_region_year, step_names
+        from pipelines.aggregate.gate import CHECKS
+        from pipelines.storage import board_path
+
+        steps = step_names(job)
     click.echo(f"{declared.settings.name_zh}（{region}）{year} 年度 / {declared.settings.name_en}, report year {year}")
-    with _progress(step_names(job)) as report:
+    with _progress(steps) as report:
         outcome = run_region_year(settings.data, region, year, job, report)
     for note in outcome.notes:
         click.echo(f"注意 / note: {note}", err=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 
 from pipelines.publish.catalogue.chinese import Element, catalogue_elements, chinese_record
-from pipelines.publish.catalogue.dcat import dcat_graph, json_ld, turtle
 from pipelines.publish.catalogue.facts import CatalogueError, Descriptor, Facts, read_facts, release_address
 from pipelines.publish.catalogue.schema_org import croissant, inline, schema_org
 from pipelines.publish.package import json_bytes
@@ -35,6 +34,8 @@ def catalogue_records(
     ``catalogue.json`` (GB/T 21063.3, DB51/T 2847). Parameters and errors as of ``read_facts``. Pure: the same input
     gives the same bytes.
     """
+    from pipelines.publish.catalogue.dcat import dcat_graph, json_ld, turtle  # brings rdflib, which only this needs
+
     facts = read_facts(descriptor, region, base_url, documents=documents, issued=issued, release=release)
     graph = dcat_graph(facts)
     return {
