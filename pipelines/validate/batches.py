@@ -3,10 +3,9 @@
 Belongs here: how a frame or Parquet files are cut, and threads. Does not belong here: what is done with a batch
 (stream.py).
 
-A batch of a Parquet file is some whole row groups, read by a thread; while one batch is worked on, all threads but one
-read on. Whoever asks for batches judges them in its own thread, because judging runs too much Python between numpy's
-loops for two threads to do it at once: they would wait for one another. Decoding runs none. Where row groups are large,
-polars reads the file and cuts it.
+Threads read whole row groups of Parquet files; while one batch is worked on, all threads but one read on. Whoever asks
+for batches judges them in its own thread, because judging runs too much Python between numpy's loops for two threads to
+do it at once: they would wait for one another. Decoding runs none.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 
 Source = pl.DataFrame | pl.LazyFrame | Path | Sequence[Path]
 BATCH_ROWS = 20_000
-LARGE_GROUP = 4 * BATCH_ROWS  # row groups of more rows are not read whole
+ROWS_AHEAD = 16 * BATCH_ROWS  # rows read at once; where a single row group has more, polars reads and cuts the file
 
 
 def files_of(paths: Path | Iterable[Path]) -> list[Path]:
@@ -47,8 +46,8 @@ def batches_of(
 ) -> Iterator[pl.DataFrame]:
     """Some columns of a frame or of Parquet files (as ``files_of``), in their order, in batches of ``rows`` rows.
 
-    Row groups of a file are not cut: a batch has at most ``LARGE_GROUP`` rows where they are larger than ``rows``. A
-    file with row groups larger than that, and a lazy frame, are left to polars. ``threads``: as ``usual_threads``.
+    A batch ends where a run of whole row groups does, so some have fewer. ``threads``: how many such runs are read at
+    once, as ``usual_threads``; a lazy frame is left to polars.
 
     Raises FileNotFoundError where there is no file, ValueError where ``rows`` or ``threads`` is below 1.
     """
@@ -75,13 +74,13 @@ def _cut(frame: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
 
 
 def _groups(file: Path, rows: int) -> list[tuple[int, int]] | None:
-    """First row and number of rows of runs of row groups of at most ``rows`` rows, or of one; None: some are large."""
+    """First row and size of runs of row groups of at most ``rows`` rows together, or of one; None: one is too large."""
     metadata = pq.read_metadata(file)
     runs: list[tuple[int, int]] = []
     start = 0
     for group in range(metadata.num_row_groups):
         size = metadata.row_group(group).num_rows
-        if size > LARGE_GROUP:
+        if size > ROWS_AHEAD:
             return None
         if runs and runs[-1][1] + size <= rows:
             runs[-1] = (runs[-1][0], runs[-1][1] + size)
@@ -91,22 +90,47 @@ def _groups(file: Path, rows: int) -> list[tuple[int, int]] | None:
     return runs
 
 
+class _Ahead:
+    """What is being read, in order: at most ``threads`` runs of row groups, of at most ``ROWS_AHEAD`` rows together."""
+
+    def __init__(self, pool: ThreadPoolExecutor, threads: int, rows: int) -> None:
+        self._pool, self._threads, self._rows = pool, threads, rows
+        self._runs: deque[tuple[int, Future[pl.DataFrame]]] = deque()
+
+    def read(self, frame: pl.LazyFrame, start: int, size: int) -> Iterator[pl.DataFrame]:
+        """Begin to read a run, where there is room for it: what is handed out comes first, so that there is."""
+        while self._runs and sum(held for held, _ in self._runs) + size > ROWS_AHEAD:
+            yield from self.first()
+        self._runs.append((size, self._pool.submit(frame.slice(start, size).collect)))
+        if len(self._runs) >= self._threads:
+            yield from self.first()
+
+    def first(self) -> Iterator[pl.DataFrame]:
+        """The oldest run, in batches."""
+        yield from self._runs.popleft()[1].result().iter_slices(self._rows)
+
+    def rest(self) -> Iterator[pl.DataFrame]:
+        """All that is left."""
+        while self._runs:
+            yield from self.first()
+
+    def drop(self) -> None:
+        """Begin nothing any more."""
+        for _, run in self._runs:
+            run.cancel()
+
+
 def _of_files(files: Sequence[Path], columns: Sequence[str], rows: int, threads: int) -> Iterator[pl.DataFrame]:
     with ThreadPoolExecutor(threads, "read") as pool:
-        ahead: deque[Future[pl.DataFrame]] = deque()
+        ahead = _Ahead(pool, threads, rows)
         try:
             for file in files:
                 frame, groups = pl.scan_parquet(file, glob=False).select(columns), _groups(file, rows)
                 if groups is None:
-                    while ahead:
-                        yield ahead.popleft().result()
+                    yield from ahead.rest()
                     yield from _cut(frame, rows)
                 for start, size in groups or ():
-                    ahead.append(pool.submit(frame.slice(start, size).collect))
-                    if len(ahead) >= threads:
-                        yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+                    yield from ahead.read(frame, start, size)
+            yield from ahead.rest()
         finally:
-            for one in ahead:
-                one.cancel()
+            ahead.drop()

@@ -24,21 +24,29 @@ def test_a_batch_is_as_many_whole_row_groups_as_have_room_in_it(tmp_path):
     write(tmp_path / "a.parquet", 7, 2)
     write(tmp_path / "b.parquet", 3, 5, 7)
     assert numbers(batches_of(tmp_path, ["n"], 4)) == [[0, 1, 2, 3], [4, 5, 6], [7, 8, 9]]
-    assert numbers(batches_of([tmp_path / "b.parquet", tmp_path / "a.parquet"], ["n"], 1, threads=1)) == [
-        [7, 8, 9],
-        [0, 1],
-        [2, 3],
-        [4, 5],
-        [6],
-    ]
+    backward = [tmp_path / "b.parquet", tmp_path / "a.parquet"]
+    assert numbers(batches_of(backward, ["n"], 2, threads=1)) == [[7, 8], [9], [0, 1], [2, 3], [4, 5], [6]]
     assert next(batches_of(tmp_path, ["m"], 4)).columns == ["m"]
+
+
+def test_few_large_row_groups_are_read_at_once(monkeypatch, tmp_path):
+    write(tmp_path / "a.parquet", 30, 5)
+    begun, honest = [], pl.LazyFrame.collect
+    monkeypatch.setattr(pl.LazyFrame, "collect", lambda frame: begun.append(1) or honest(frame))
+    for room, ahead in ((5, 1), (10, 2), (99, 4)):
+        begun.clear()
+        monkeypatch.setattr(batches, "ROWS_AHEAD", room)
+        told = batches_of(tmp_path, ["n"], 5, threads=4)
+        assert next(told)["n"].to_list() == [0, 1, 2, 3, 4]
+        assert len(begun) <= ahead
+        assert list(chain(*numbers(told))) == list(range(5, 30))
 
 
 def test_large_row_groups_are_cut(monkeypatch, tmp_path):
     write(tmp_path / "a.parquet", 4, 2)
     write(tmp_path / "b.parquet", 10, 10, 4)
     write(tmp_path / "c.parquet", 4, 2, 14)
-    monkeypatch.setattr(batches, "LARGE_GROUP", 5)
+    monkeypatch.setattr(batches, "ROWS_AHEAD", 5)
     told = numbers(batches_of(tmp_path, ["n"], 3))
     assert list(chain(*told)) == list(range(18))
     assert max(map(len, told)) <= 3

@@ -129,7 +129,7 @@ def test_files_batches_and_threads_of_any_number_say_the_same_in_the_same_order(
         frame[begin : begin + cut].write_parquet(tmp_path / f"part-{number:03}.parquet", row_group_size=1 + number % 3)
     whole = scanned(frame, batch_rows=1000, broken=True)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(batches, "LARGE_GROUP", large)  # files above it are cut by polars, the others by row groups
+        patched.setattr(batches, "ROWS_AHEAD", large)  # files above it are cut by polars, the others by row groups
         told = scan_submissions(FORM, RULES, tmp_path, batch_rows=batch_rows, threads=threads, broken=True)
         parts = survey(FORM, RULES, told)
     assert broken_counts(FORM, RULES, tmp_path) == whole.counts
