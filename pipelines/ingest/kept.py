@@ -69,10 +69,16 @@ class KeptReadings:
         if self._folder.is_dir():
             self._parts = sorted((p for p in self._folder.iterdir() if p.name.endswith(PART)), key=lambda p: p.name)
         self._whole = self._pack(self._path)
-        packs = [self._whole, *map(self._pack, self._parts)]
-        for pack in packs:
+        if self._whole is not None and self._whole.key == self.key:
+            self._known |= {(block.name, block.sha256): (self._whole, block) for block in self._whole.blocks}
+        gathered = Spool()  # however many parts a run left that was killed, one file is open for them
+        source = gathered.readings([])
+        for pack in map(self._pack, self._parts):
             if pack is not None and pack.key == self.key:
-                self._known |= {(block.name, block.sha256): (pack, block) for block in pack.blocks}
+                for block in pack.blocks:
+                    if (data := self._sound(pack, block)) is not None:
+                        copy = gathered.add(block.name, block.sha256, data, block.files)
+                        self._known[block.name, block.sha256] = source, copy
 
     def _pack(self, path: UPath) -> Readings | None:
         try:
@@ -92,13 +98,19 @@ class KeptReadings:
         if known is None:
             return None
         pack, block = known
-        try:
-            return pack.packed(block), block
-        except DamagedPackError:
+        data = self._sound(pack, block)
+        if data is None:
             self._whole = None  # to be written anew, even if its index is what it should be
+            return None
+        return data, block
+
+    def _sound(self, pack: Readings, block: Block) -> bytes | None:
+        try:
+            return pack.packed(block)
+        except DamagedPackError:
             self._log.warning(
-                f"“{name}”已存的读取结果损坏，不予采用，重新读取。"
-                f" The kept reading of {name!r} is damaged; it is not used and the file is read anew."
+                f"“{block.name}”已存的读取结果损坏，不予采用，重新读取。"
+                f" The kept reading of {block.name!r} is damaged; it is not used and the file is read anew."
             )
             return None
 

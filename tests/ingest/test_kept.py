@@ -200,6 +200,26 @@ def test_parts_that_are_damaged_or_of_another_program_are_passed_over_and_cleane
     assert [path.name for path in box.kept.iterdir()] == [WHOLE]
 
 
+def test_any_number_of_parts_is_used_with_one_file_open(box, monkeypatch):
+    monkeypatch.setattr("pipelines.ingest.kept.PART_READINGS", 1)
+    files, key = box.look(), intake.reader_key(DEFAULT_LIMITS)
+    with monkeypatch.context() as patch:
+        patch.setattr(KeptReadings, "fold", lambda self, readings: None)  # as if it were killed just before
+        first = packed_bytes(intake.read_received(box.data, files, 2)[0])
+    parts = sorted(box.kept.iterdir(), key=lambda path: path.name)
+    assert len(parts) == FILES - box.passing(first)
+    flipped(parts[0], 100)
+    flipped(parts[1], parts[1].stat().st_size - 100)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    kept = KeptReadings(box.data, CODE, YEAR, key, logging.getLogger())
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
+    found = [row for row in files.iter_rows(named=True) if kept.find(row["file"], row["file_sha256"])]
+    assert len(found) == len(parts) - 2, "all but the damaged ones"
+    second, read = box.run()
+    assert second == first
+    assert len(read) == 2 + box.passing(first)
+
+
 def test_a_part_is_stored_after_some_time_even_if_it_is_small(tmp_path):
     now = [0.0]
     kept = KeptReadings(str(tmp_path), CODE, YEAR, "key", logging.getLogger(), clock=lambda: now[0])
