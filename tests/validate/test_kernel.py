@@ -101,7 +101,7 @@ def test_a_block_that_breaks_nothing_tells_nothing():
 
 
 def test_more_rows_than_16_bits_number_stand_in_their_order():
-    rows = 2**16 + 3
+    rows = 2**16 + 1  # the last row is number 0 in 16 bits
     right = dense()
     at = {name: position for position, name in enumerate(COMPILED.names)}
     figures = [int(right.get(name, 0) * (UNIT if name in COMPILED.money else 1)) for name in COMPILED.names]
