@@ -13,7 +13,17 @@ from assets.groups import PUBLICATION as GROUP
 from assets.lineage import package_columns
 from assets.partitions import REGION_YEARS
 from assets.resources import Workspace
-from assets.views import BY_ITSELF, PUBLISHABLE, REASON, check_view, findings_view, link_view, markdown, release_view
+from assets.views import (
+    BY_ITSELF,
+    PUBLISHABLE,
+    REASON,
+    check_view,
+    findings_view,
+    link_view,
+    markdown,
+    reasons,
+    release_view,
+)
 from pipelines.aggregate.body_cells import form_cells
 from pipelines.aggregate.gate import CHECKS, gate_frame
 from pipelines.aggregate.gate import verdicts as reach_verdicts
@@ -177,8 +187,7 @@ def package(
     shown = {"文件 / files": markdown(sizes, {"file": "文件", "bytes": "字节"})}
     yield dg.Output(files, metadata=shown | package_columns(tables))
     for check, problems in found.items():
-        chinese = "\n".join(finding.message_zh for finding in problems)
-        yield _result(check, not problems, chinese, "\n".join(finding.message_en for finding in problems))
+        yield _result(check, not problems, *reasons(problems))
 
 
 @dg.asset(group_name=GROUP, partitions_def=REGION_YEARS, kinds={"datapackage"})

@@ -21,7 +21,7 @@ from pipelines.publish.catalogue.facts import release_address
 from pipelines.publish.changes import Change
 from pipelines.publish.release import Published
 from pipelines.publish.signature import is_signed
-from schemas.findings import load_kinds, number_text
+from schemas.findings import Finding, load_kinds, number_text
 from schemas.form import editions
 from schemas.rules import load_rules
 
@@ -53,6 +53,16 @@ def markdown(frame: pl.DataFrame, columns: dict[str, str]) -> dg.MetadataValue[A
     if frame.height > MOST_ROWS:
         lines.append(f"\n……另有 {frame.height - MOST_ROWS} 行 / and {frame.height - MOST_ROWS} more rows")
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def reasons(findings: Sequence[Finding]) -> tuple[str, str]:
+    """At most MOST_ROWS messages, a line each, in Chinese and in English; then how many more there are."""
+    chinese = [finding.message_zh for finding in findings[:MOST_ROWS]]
+    english = [finding.message_en for finding in findings[:MOST_ROWS]]
+    if len(findings) > MOST_ROWS:
+        chinese.append(f"另有 {len(findings) - MOST_ROWS} 个")
+        english.append(f"and {len(findings) - MOST_ROWS} more")
+    return "\n".join(chinese), "\n".join(english)
 
 
 def _who(body: str | None, file: str | None, names: Mapping[str, str]) -> str:

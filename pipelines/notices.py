@@ -149,9 +149,10 @@ def gate_notice(
     by_body: dict[str, list[str]] = {}
     for row in errors:
         by_body.setdefault(str(row["body"] or ""), []).append(_line(str(row["message_zh"])))
+    known = {body.code: body for body in region.bodies}
     lines, items = [], []
     for code, messages in by_body.items():
-        body = region.body(code)
+        body = known.get(code)
         shown = f"{_line(body.name_zh)}（{code}）" if body else code or "全县 / county"
         more = f"（另有 {len(messages) - 1} 处 / and {len(messages) - 1} more）" if len(messages) > 1 else ""
         lines.append(f"{shown}：{messages[0]}{more}")

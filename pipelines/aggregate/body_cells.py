@@ -10,6 +10,8 @@ import polars as pl
 from schemas.form import Form
 from schemas.frames import tidy_schema, tidy_types
 
+BODIES = 500
+
 
 def form_cells(form: Form) -> pl.DataFrame:
     """The ``form_cells`` table: the codelist of an edition in the form's order."""
@@ -45,13 +47,18 @@ def body_cells(form: Form, accepted: pl.DataFrame, cells: pl.DataFrame) -> pl.Da
     ids = [cell.id for cell in form.cells]
     known = ["region", "year", "body", "file", "file_sha256"]
     figures = accepted.select(*known, pl.col(ids).cast(types["value"])).with_row_index("at")
-    frame = (
-        figures.unpivot(on=ids, index=["at", *known], variable_name="cell", value_name="value")
-        .join(order, on="cell")
-        .join(said, on=["file", "cell"], how="left")
-        .sort("at", "place")
-        .with_columns(pl.col("state").fill_null("absent"))
-        .select([pl.col(name).cast(kind) for name, kind in types.items()])
-    )
+
+    def joined(part: pl.DataFrame) -> pl.DataFrame:
+        return (
+            part.unpivot(on=ids, index=["at", *known], variable_name="cell", value_name="value")
+            .join(order, on="cell")
+            .join(said, on=["file", "cell"], how="left")
+            .sort("at", "place")
+            .with_columns(pl.col("state").fill_null("absent"))
+            .select([pl.col(name).cast(kind) for name, kind in types.items()])
+        )
+
+    # some bodies at a time: what the joins hold beside their result stays small
+    frame = pl.concat([joined(figures.slice(start, BODIES)) for start in range(0, max(figures.height, 1), BODIES)])
     tidy_schema("body_cells").validate(frame)
     return frame

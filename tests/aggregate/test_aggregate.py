@@ -167,7 +167,8 @@ def test_body_cells_lead_every_figure_to_a_place_in_a_file():
     assert rows["requests.received.total"]["state"] == "absent"
 
 
-def test_body_cells_are_what_looking_up_cell_after_cell_gives():
+def test_body_cells_are_what_looking_up_cell_after_cell_gives(monkeypatch):
+    monkeypatch.setattr("pipelines.aggregate.body_cells.BODIES", 2)
     draw = random.Random(20230131)
     values = [published(), dense(), dict(list(dense().items())[::2])]
     accepted = wide(*values)[[2, 0, 1]]  # in the order of the roster, not of the files

@@ -6,13 +6,27 @@ import base64
 from decimal import Decimal
 from xml.etree import ElementTree
 
+import msgspec
 import polars as pl
 
 from assets.lineage import column_lineage, column_schema
 from assets.pictures import bars
-from assets.views import coverage_view, findings_view, link_view, markdown, titles, totals_view
+from assets.views import (
+    MOST_ROWS,
+    check_view,
+    coverage_view,
+    findings_view,
+    link_view,
+    markdown,
+    reasons,
+    titles,
+    totals_view,
+)
+from pipelines.findings_table import findings_frame
 from pipelines.sample.defects import DEFECTS, good_file
 from schemas.checks import load_checks
+from schemas.findings import make_finding
+from schemas.frames import tidy_types
 from tests.assets.conftest import CODES, GOOD, YEAR, good
 from tests.facts import RULES
 
@@ -254,3 +268,29 @@ def test_coverage_counts_each_status():
     view = coverage_view(bodies)
     assert view["已采用 / accepted"] == 1
     assert "未报送" in ElementTree.tostring(picture(view["报送情况 / coverage"].value), encoding="unicode")
+
+
+def test_what_is_shown_of_thousands_of_bodies_is_no_more_than_of_a_hundred():
+    def shown(count):
+        problems = [
+            msgspec.structs.replace(
+                make_finding("roster_missing", words={"name": "局", "year": 2023, "why_zh": "", "why_en": ""}),
+                region="511725",
+                year=2023,
+                body=f"511725-D{10_000 + n}",
+            )
+            for n in range(count)
+        ]
+        table = findings_frame(problems)
+        roster = [dict.fromkeys(tidy_types("bodies"), "x") | {"year": 2023, "status": "missing", "versions": 0}] * count
+        bodies = pl.DataFrame(roster, schema=tidy_types("bodies"), orient="row")
+        views = findings_view(table) | coverage_view(bodies) | check_view(table, ["roster_missing"])
+        return sum(len(str(getattr(one, "value", one))) for one in views.values()), reasons(problems)
+
+    few, many = shown(100), shown(5000)
+    assert many[0] <= few[0] + 200  # longer numbers, and bars of other lengths
+    chinese, english = many[1]
+    assert chinese.count("\n") == english.count("\n") == MOST_ROWS
+    assert chinese.endswith(f"另有 {5000 - MOST_ROWS} 个")
+    assert english.endswith(f"and {5000 - MOST_ROWS} more")
+    assert reasons([]) == ("", "")
