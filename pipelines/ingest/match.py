@@ -10,6 +10,7 @@ Does not belong here: numbers (normalise.py), sentences (claims.py), labels or c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -167,12 +168,10 @@ def find_regions(lines: Sequence[Line]) -> dict[str, tuple[Line, ...]]:
     regions: dict[str, list[Line]] = {}
     current = ""
     for line in lines:
-        tables: dict[str, int] = {}
-        for slot in line.slots:
-            if slot.kind == "label" and (table := table_named(slot.text)):
-                tables[table] = tables.get(table, 0) + 1
+        labels = (slot.text for slot in line.slots if slot.kind == "label")
+        tables = Counter(table for label in labels if (table := table_named(label)))
         if tables:
-            current = max(tables, key=lambda table: tables[table])
+            [(current, _)] = tables.most_common(1)  # of equals the first
         elif line.section:
             current = ""
         if current:
@@ -254,8 +253,8 @@ def _crowded(line: Line) -> bool:
 
 def _better(one: Reading, other: Reading) -> Reading:
     """The reading with more cells; where both read a cell and differ, neither may be believed for it."""
-    if not one.cells or not other.cells:
-        return one if len(one.cells) >= len(other.cells) and one.found >= other.found else other
+    if not one.cells and not other.cells:
+        return one if one.found >= other.found else other
     first, second = (one, other) if len(one.cells) >= len(other.cells) else (other, one)
     differ = [
         cell for cell in first.cells if cell in second.cells and first.cells[cell].text != second.cells[cell].text
@@ -269,20 +268,13 @@ def _better(one: Reading, other: Reading) -> Reading:
 def _read_cut(cut: Cut, plan: TablePlan, rows: Sequence[RowPlan], desk: Desk) -> Reading:
     """Read every table of the cut and put them together; cells on which two disagree are left out."""
     parts = [_read_instance(part, plan, rows, desk) for part in _instances(cut)]
-    parts.sort(key=lambda part: -len(part.cells))
-    if not parts:
-        return Reading(plan, {})
-    best = parts[0]
+    best, *others = sorted(parts, key=lambda part: -len(part.cells))
     cells, clash = dict(best.cells), list(best.clash)
-    for other in parts[1:]:
-        if 2 * len(other.cells) < len(best.cells):
-            continue  # a few figures in another setting are no second return
-        for cell, slot in other.cells.items():
-            if cell not in best.cells:
-                continue
-            if cells.get(cell) is not None and _said(slot) != _said(cells[cell]):
-                clash.append(cell)
-                del cells[cell]
+    for other in others:
+        if 2 * len(other.cells) >= len(best.cells):  # a few figures in another setting are no second return
+            differ = [cell for cell, slot in other.cells.items() if cell in cells and _said(slot) != _said(cells[cell])]
+            clash += differ
+            cells = {cell: slot for cell, slot in cells.items() if cell not in differ}
     return msgspec.structs.replace(best, cells=cells, clash=tuple(clash))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pipelines.ingest.document import Document, Grid, Paragraph, TextCell
@@ -18,11 +19,11 @@ from pipelines.ingest.labels import (
     vocabulary,
 )
 from pipelines.ingest.lines import Slot, flatten, stream
-from pipelines.ingest.match import Match, Reading, _choose, find_regions, match
+from pipelines.ingest.match import Match, Reading, _choose, _lonely, find_regions, match
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Record, by_lines, by_stream
 from pipelines.ingest.windows import begin_of_full
-from pipelines.layout import draw
+from pipelines.layout import MARK_PRODUCT, draw
 from schemas.form import load_form
 from tests.ingest.test_records import FIRST, PLAN, SECOND, grid, lines, seen
 from tests.ingest.test_windows_align import ROWS, align, cut, record, row, run, suits
@@ -317,6 +318,65 @@ def test_of_open_editions_the_cells_count_that_all_read_alike() -> None:
     chosen, sure = _choose([newer, older])
     assert not sure
     assert chosen.cells == reading({a: "1"}).cells
+
+
+def test_a_row_that_has_other_cells_in_another_edition_is_not_alike() -> None:
+    older = table_plans()["2019", "proactive"]
+    assert FIRST.cells != next(each for each in older.rows if each.id == FIRST.id).cells
+    chosen, sure = _choose([reading({FIRST.cells[0]: "1"}), reading({}, "2019")])
+    assert (chosen.cells, sure) == ({}, False)
+
+
+def test_a_blank_line_above_the_figures_of_disputes_takes_nothing_away() -> None:
+    figures = [str(number) for number in range(1, 16)]
+    blank = table("2021", "disputes", "")
+    at = max(cell.row for cell in blank.cells)
+    more = tuple(TextCell(row=at + 1, column=n, text=text) for n, text in enumerate(figures))
+    assert [cell.raw for cell in matched(Grid(cells=(*blank.cells, *more))).cells()] == figures
+
+
+@pytest.mark.parametrize(("own", "column", "kept"), [(True, 9, 7), (False, 9, 0), (True, 1, 0)])
+def test_a_figure_outside_its_columns_refutes_the_heads_but_to_the_right_in_our_own_workbook(
+    own: bool, column: int, kept: int
+) -> None:
+    """Our workbook may say something of its own beside the form; elsewhere such a figure may have been pushed out."""
+    heads = [TextCell(row=0, column=n, text=text) for n, text in enumerate(COLUMNS, 2)]
+    label = TextCell(row=1, column=0, text=REQUESTS.rows[0].label)
+    figures = [TextCell(row=1, column=n, text=text) for n, text in enumerate(("1", "", "", "", "", "", "1"), 2)]
+    cells = (*heads, label, *figures, TextCell(row=1, column=column, text="1"))
+    marks = {"product": MARK_PRODUCT} if own else {}
+    document = Document(format="xlsx", items=(Grid(cells=cells),), marks=marks)
+    assert len(match(document, flatten(document), 2023).cells()) == kept
+
+
+def test_blank_disputes_are_found_among_other_tables_of_one_sheet_and_with_words_in_them_not() -> None:
+    blank = table("2021", "disputes", "")
+    above = table("2021", "requests")
+    lower = [msgspec.structs.replace(cell, row=cell.row + above.rows + 1) for cell in blank.cells]
+    both = matched(Grid(cells=(*above.cells, *lower)))
+    assert len(both.readings["disputes"].cells) == 15
+    assert len(both.readings["requests"].cells) == REQUESTS.size
+    first = next(cell for cell in blank.cells if cell.at == DISPUTES.joined.cells[0])
+    said = TextCell(row=first.row, column=first.column, text="另行报送", at=first.at)
+    worded = Grid(cells=tuple(said if cell is first else cell for cell in blank.cells))
+    assert all(not each.cells for each in matched(worded).readings.values())
+
+
+def test_of_several_tables_the_fullest_counts_wherever_it_stands() -> None:
+    third = PLAN.rows[2]
+    whole = [[FIRST.label, "1", "2", "3"], [SECOND.label, "4", "5", "6"], [third.label, "7"]]
+    heads = ["信息内容", *ABOVE]
+    assert read(grid(heads, [FIRST.label, "1", "2", "9"], *whole)) == {*FIRST.cells, *SECOND.cells, *third.cells}
+    twice = matched(*grid(heads, *whole, *whole[:1], [SECOND.label, "4", "0", "6"]).items, year=2023)
+    [found] = twice.readings.values()
+    assert found.clash == (SECOND.cells[1],)
+    assert set(found.cells) == {*FIRST.cells, SECOND.cells[0], SECOND.cells[2], *third.cells}
+
+
+def test_a_line_of_text_with_a_figure_in_it_may_end_anywhere() -> None:
+    [line] = flatten(lines(f"{FIRST.label} 5"))
+    assert [slot.kind for slot in line.slots] == ["label", "value"]
+    assert _lonely(line)
 
 
 def test_what_is_not_said_of_a_reading_is_so() -> None:
