@@ -17,11 +17,22 @@ BATCH = 500  # read files that are decoded at a time
 
 
 def cells_frame(reads: Iterable[ReadFile], region: str, year: int) -> pl.DataFrame:
-    """Every cell of every read file, files and cells in the order read; some hundred files are held at a time."""
-    coming = iter(reads)
-    frames = [_frame(batch, region, year) for batch in iter(lambda: list(islice(coming, BATCH)), [])]
+    """Every cell of every read file, files and cells in the order read; some hundred files are held at a time.
+
+    The contract is checked on as many at a time too: its key begins with the file, so it holds for the whole where it
+    holds for each part and no file stands in two. Raises pandera's SchemaErrors.
+    """
+    coming, schema = iter(reads), tidy_schema("cells")
+    frames, files, twice = list[pl.DataFrame](), set[str](), False
+    while batch := list(islice(coming, BATCH)):
+        frames.append(_frame(batch, region, year))
+        schema.validate(frames[-1])
+        names = {read.file for read in batch}
+        twice = twice or not files.isdisjoint(names)
+        files |= names
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=tidy_types("cells"))
-    tidy_schema("cells").validate(frame)
+    if twice:
+        schema.validate(frame)
     return frame
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
+from pandera.errors import SchemaError
 from upath import UPath
 
 from benchmarks.bulk_files import YEAR, region_code, write_mixed
@@ -323,3 +324,13 @@ def test_the_table_of_cells_is_the_same_in_any_batches(box, monkeypatch):
         assert set(frame["region"]) == {CODE}
         assert set(frame["year"]) == {YEAR}
     assert cells_frame([], CODE, YEAR).is_empty()
+
+
+@pytest.mark.parametrize("size", [500, 1])
+def test_a_file_that_stands_twice_breaks_the_contract_of_cells_in_any_batches(box, monkeypatch, size):
+    monkeypatch.setattr("pipelines.ingest.cells.BATCH", size)
+    (box.inbox / "一.csv").write_bytes(next(box.inbox.rglob("*.csv")).read_bytes())
+    readings, _ = intake.read_received(box.data, box.look().filter(pl.col("file") == "一.csv"), 1)
+    assert cells_frame(readings, CODE, YEAR).height == 203
+    with pytest.raises(SchemaError, match="not unique"):
+        cells_frame([*readings, *readings], CODE, YEAR)
