@@ -88,23 +88,12 @@ def residual_expression(rule: Rule) -> pl.Expr:
     return residual.alias(rule.id)
 
 
-def _outside(form: Form, domain: Domain) -> list[pl.Expr]:
-    """Per cell that the domain binds whether its figure lies below the minimum; null where there is none."""
-    return [pl.col(cell.id) < domain.minimum for cell in form.cells if cell.kind in domain.kinds]
-
-
 def domain_expression(form: Form, domain: Domain) -> pl.Expr:
     """How many figures of a submission break the domain; named by the domain's id."""
     if domain.whole:
         return pl.col("not_whole").alias(domain.id)
-    return pl.sum_horizontal(_outside(form, domain), ignore_nulls=True).cast(pl.Int64).alias(domain.id)
-
-
-def out_of_domain(form: Form, domain: Domain) -> pl.Expr:
-    """Whether any figure of a submission breaks the domain: the same as ``domain_expression != 0``, sooner."""
-    if domain.whole:
-        return (pl.col("not_whole") != 0).alias(domain.id)
-    return pl.any_horizontal(_outside(form, domain)).fill_null(False).alias(domain.id)
+    below = [pl.col(cell.id) < domain.minimum for cell in form.cells if cell.kind in domain.kinds]  # null: no figure
+    return pl.sum_horizontal(below, ignore_nulls=True).cast(pl.Int64).alias(domain.id)
 
 
 def violated(rule: Rule, residual: pl.Expr) -> pl.Expr:
