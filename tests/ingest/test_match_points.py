@@ -19,7 +19,7 @@ from pipelines.ingest.labels import (
     vocabulary,
 )
 from pipelines.ingest.lines import Slot, flatten, stream
-from pipelines.ingest.match import Match, Reading, _choose, _lonely, find_regions, match
+from pipelines.ingest.match import Match, Reading, _choose, _lonely, _lossy, find_regions, match
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Record, by_lines, by_stream
 from pipelines.ingest.windows import begin_of_full
@@ -377,6 +377,39 @@ def test_a_line_of_text_with_a_figure_in_it_may_end_anywhere() -> None:
     [line] = flatten(lines(f"{FIRST.label} 5"))
     assert [slot.kind for slot in line.slots] == ["label", "value"]
     assert _lonely(line)
+
+
+def test_one_run_that_is_too_short_makes_a_table_lossy() -> None:
+    rows = [row(), row()]
+    full, short, single = (
+        Record(row=0, label="", run=run("1 2 3 6")),
+        Record(row=1, label="", run=run("1 2")),
+        Record(row=1, label="", run=run("1")),
+    )
+    assert not _lossy(cut(full), rows)
+    assert _lossy(cut(full, short), rows)
+    assert _lossy(cut(full, single), rows)
+
+
+def test_rows_in_text_hide_no_heads_of_the_drawn_rows_behind_them() -> None:
+    drawn = grid(["信息内容", *ABOVE, ""], [SECOND.label, "", "5", "", ""])
+    document = Document(format="html", items=(Paragraph(text=f"|{FIRST.label}|1|2|3|"), *drawn.items))
+    title = Paragraph(text=FORM.table("proactive").title_zh)
+    document = Document(format="html", items=(title, *document.items))
+    assert read(document) == {*FIRST.cells, *SECOND.cells}
+
+
+def test_a_row_that_no_heads_place_hides_no_heads_of_the_next() -> None:
+    heads, second = ["信息内容", *ABOVE, ""], [SECOND.label, "", "5", "", ""]
+    assert read(grid([FIRST.label, "1", "2", "3"], heads, second)) >= set(SECOND.cells)  # above the heads
+    assert read(grid(heads, [FIRST.label, "1 2", "", "3", ""], second)) == set(SECOND.cells)  # two figures in one cell
+    assert read(grid(heads, second)) == set(SECOND.cells)
+
+
+def test_a_row_with_fewer_cells_than_heads_is_not_placed_by_them() -> None:
+    seven = ["1", "", "", "", "", "1", "7"]
+    assert len(read(grid(["", *COLUMNS], [REQUESTS.rows[0].label, *seven]))) == 7
+    assert read(grid(["", *COLUMNS], [REQUESTS.rows[0].label, *seven[:-1]])) == set()
 
 
 def test_what_is_not_said_of_a_reading_is_so() -> None:
