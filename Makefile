@@ -56,7 +56,7 @@ soak: setup-dev ## the long tests that `make test` leaves out
 mutation: setup-dev ## every mutant of rules, matcher and localiser (takes long)
 	$(BIN)/python -m tests.mutation --all $(ARGS)
 
-benchmarks: setup-dev setup-peers ## measure everything beside its floor and peers, write benchmarks/RESULTS.md (20 min)
+benchmarks: setup-dev setup-peers ## measure everything beside its floor and peers, write benchmarks/RESULTS.md (half an hour)
 	$(BIN)/python -m benchmarks --write $(ARGS)
 
 check: setup-dev ## style, types, import contracts, dependencies, spelling

@@ -214,13 +214,18 @@ def _origin(kept: Kept, run: Taken) -> Iterator[str]:
     yield f"It took {kept.stretch.seconds:.0f} s{words}."
 
 
+def _judged(kept: Kept | None) -> Section | None:
+    """The section that aims are held against: none of a quick run, whose sizes are others than the aims speak of."""
+    return kept.section if kept and kept.taken and not kept.taken.quick else None
+
+
 def summary(entries: Sequence[Entry], results: Results) -> str:
     """All aims in one table, and how many are kept."""
     verdicts: list[Verdict] = []
     lines = ["| section | aim | bound | measured | |", "| --- | --- | ---: | ---: | --- |"]
     for entry in entries:
-        kept = results.sections.get(entry.name)
-        figures = kept.section.figures if kept and kept.section else {}
+        section = _judged(results.sections.get(entry.name))
+        figures = section.figures if section else {}
         for aim in entry.aims:
             verdicts.append(aim.verdict(figures))
             found = f"{figures[aim.figure]:.4g}" if aim.figure in figures else ""
@@ -233,7 +238,10 @@ def summary(entries: Sequence[Entry], results: Results) -> str:
 
 def report(entries: Sequence[Entry], results: Results) -> str:
     """The file RESULTS.md."""
-    quick = ["**A quick run: small sizes, few rounds. These figures say that everything works, nothing else.**"]
+    quick = [
+        "**A quick run: small sizes, few rounds. These figures say that everything works, no more; aims are not "
+        "judged.**"
+    ]
     parts = [
         "# Results",
         "Written by `make benchmarks` from `results.json`; no line is typed by hand. Times are medians of interleaved "
@@ -249,5 +257,5 @@ def report(entries: Sequence[Entry], results: Results) -> str:
             continue
         parts += [head, *_origin(kept, results.run)]
         if kept.section:
-            parts.append(section_text(kept.section, entry.aims, ""))
+            parts.append(section_text(kept.section, entry.aims if _judged(kept) else (), ""))
     return "\n\n".join([*parts, summary(entries, results)]) + "\n"
