@@ -2,12 +2,21 @@
 
 Belongs here: the executor, the policy of retries, and the job in a form that other processes can build anew. Does not
 belong here: what the steps do; the same partitions give the same bytes wherever they run.
+
+Where each step has a process of its own, the process that hands them out lives as long as the run. There the partition
+is held (resources.py), so that runs take turns whatever they were started by: the queue of the UI, a sensor,
+``gongkai run``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
 import dagster as dg
 
+from assets.resources import partition_lock
 from pipelines.settings import Settings, SettingsError
 
 
@@ -16,7 +25,7 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
     processes = settings.executor_processes
     if settings.executor == "multiprocess":
         start = {"forkserver": {"preload_modules": ["assets.definitions"]}}  # else each step loads everything anew
-        return dg.multiprocess_executor.configured(
+        return _holding(dg.multiprocess_executor, settings.data).configured(
             {"max_concurrent": processes, "start_method": start}, name="multiprocess"
         )
     if settings.executor == "dask":
@@ -32,9 +41,38 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
             if settings.dask_scheduler
             else {"local": {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}}
         )
-        configured: dg.ExecutorDefinition = dask_executor.configured({"cluster": cluster}, name="dask")
+        configured: dg.ExecutorDefinition = _holding(dask_executor, settings.data).configured(
+            {"cluster": cluster}, name="dask"
+        )
         return configured
     return dg.in_process_executor
+
+
+def _holding(definition: dg.ExecutorDefinition, data: str) -> dg.ExecutorDefinition:
+    """The executor, holding a run's partition while it hands out its steps."""
+    create = definition.executor_creation_fn
+    if create is None:
+        raise ValueError(definition.name)
+
+    def creation(context: dg.InitExecutorContext) -> dg.Executor:
+        executor = create(context)
+        hand_out = executor.execute
+
+        def execute(plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:  # noqa: ANN401 - Dagster's own
+            key = plan_context.dagster_run.tags.get("dagster/partition", "")
+            with partition_lock(data, key, plan_context.log) if key else nullcontext():
+                yield from hand_out(plan_context, execution_plan)
+
+        executor.execute = execute  # type: ignore[method-assign]  # its class must stay: dagster-dask looks at it
+        return executor
+
+    return dg.ExecutorDefinition(
+        name=definition.name,
+        config_schema=definition.config_schema,  # type: ignore[arg-type]  # as copy_for_configured hands it on
+        requirements=definition.get_requirements,
+        executor_creation_fn=creation,
+        description=definition.description,
+    )
 
 
 def outside_retries(settings: Settings) -> dg.RetryPolicy | None:

@@ -20,7 +20,7 @@ import polars as pl
 from assets.instance import dagster_home
 from assets.partitions import REGION_YEARS, partition_key
 from assets.records import held_open
-from assets.resources import partition_lock
+from assets.resources import WAITING
 from assets.stored import DAMAGED, read_table
 from assets.views import REASON
 from pipelines.faults import explained
@@ -93,11 +93,10 @@ def run_region_year(data: str, region: str, year: int, job_name: str, report: St
                 )
             return msgspec.structs.replace(_outcome(done, data, region, year), notes=_notes(done))
         job = dg.build_reconstructable_job("assets.executors", "job_named", reconstructable_args=(job_name,))
-        with partition_lock(data, key):  # the processes of the steps share the run, so its lock is held here
-            mark = {FOLLOW: str(uuid.uuid4())}
-            with _followed(instance, mark, report):
-                tags = {**REGION_YEARS.get_tags_for_partition_key(key), **mark}
-                done = dg.execute_job(job, instance=instance, run_config=quiet, tags=tags)
+        mark = {FOLLOW: str(uuid.uuid4())}
+        with _followed(instance, mark, report):
+            tags = {**REGION_YEARS.get_tags_for_partition_key(key), **mark}
+            done = dg.execute_job(job, instance=instance, run_config=quiet, tags=tags)
         return msgspec.structs.replace(_outcome(done, data, region, year), notes=_notes(done))
 
 
@@ -134,7 +133,8 @@ def _followed(instance: dg.DagsterInstance, mark: dict[str, str], report: StepRe
 def _tell(entry: dg.EventLogEntry, report: StepReport) -> None:
     event = entry.dagster_event
     if event is None:
-        if entry.step_key in SAYING and int(entry.level) >= logging.INFO:
+        said = entry.step_key in SAYING or entry.user_message.startswith(WAITING)
+        if said and int(entry.level) >= logging.INFO:
             report(entry.user_message, "said")
         return
     if not event.step_key:

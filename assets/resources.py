@@ -6,6 +6,7 @@ reading settings from the environment (pipelines/settings.py).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -23,6 +24,8 @@ from schemas.form import Form, edition_for, load_form
 from schemas.region import Decisions, Region
 from schemas.rules import RuleSet, load_rules
 
+_LOG = logging.getLogger(__name__)
+
 
 class Partition(NamedTuple):
     """Everything declared about the running partition."""
@@ -36,10 +39,17 @@ class Partition(NamedTuple):
     published: dict[str, Decimal] | None
 
 
+WAITING = "等候：同一分区的另一次运行"  # how the message begins that a run waits
+
+
 @contextmanager
-def partition_lock(data: str, key: str) -> Iterator[None]:
-    """Hold a partition alone on this machine: a second run of it waits, wherever it was started."""
-    with locked(place(data) / "locks" / key.replace("|", "-")):
+def partition_lock(data: str, key: str, log: logging.Logger) -> Iterator[None]:
+    """Hold a partition alone on this machine: a second run of it waits, wherever it was started, and says so."""
+    words = (
+        f"{WAITING}（{key}）正在这台机器上进行，待其结束后开始。"
+        f" Waiting: another run of this partition ({key}) is going on on this machine; this one starts when it ends."
+    )
+    with locked(place(data) / "locks" / key.replace("|", "-"), lambda: log.warning(words)):
         yield
 
 
@@ -59,13 +69,15 @@ class Workspace(dg.ConfigurableResource[Any]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workspace]:
-        """The workspace for a run; one that is executed in one process holds its partition until it ends."""
+        """The workspace for a run; one that is executed in one process holds its partition until it ends. Where steps
+        have processes of their own, the executor holds it (executors.py).
+        """
         run = context.run
         key = run.tags.get("dagster/partition", "") if run is not None else ""
         if not key or load_settings().executor != "in_process":
             yield self
             return
-        with partition_lock(self.data, key):
+        with partition_lock(self.data, key, context.log or _LOG):
             yield self
 
     def partition(self, context: dg.AssetExecutionContext) -> Partition:

@@ -299,8 +299,10 @@ def remove_others(folder: Place, kept: Collection[str]) -> None:
 
 
 @contextmanager
-def locked(folder: Place) -> Iterator[None]:
+def locked(folder: Place, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold ``folder`` alone: a second holder on this machine waits. Ends with the process, so a kill leaves no lock.
+
+    ``waiting`` is called once where another one holds it.
 
     Storage that is not a local disk has no such lock; there one deployment runs one publisher (Dagster's concurrency).
     """
@@ -313,7 +315,11 @@ def locked(folder: Place) -> Iterator[None]:
     here.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(here / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -6,6 +6,7 @@ And Dagster's own folder: its file follows the settings, one that a person has c
 from __future__ import annotations
 
 import ast
+import logging
 import os
 import subprocess
 import sys
@@ -16,10 +17,13 @@ import yaml
 
 from assets.executors import executor_of, outside_retries
 from assets.instance import dagster_home, dagster_yaml, is_ours, main, with_driver
+from assets.partitions import partition_key
+from assets.resources import WAITING, partition_lock
 from pipelines.settings import SettingsError, load_settings
 from pipelines.storage import sha256
-from tests.assets.conftest import County
-from tests.assets.runs import outcome, run
+from tests.assets.conftest import YEAR, County
+from tests.assets.runs import command, environment, outcome, run
+from tests.facts import REGION
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,52 @@ def test_the_same_partition_elsewhere_gives_the_same_bytes(county, undisturbed, 
     with capsys.disabled():
         print(f"\n{executor}: {len(found)} files, equal: {found == undisturbed}")
     assert found == undisturbed
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess", "dask"])
+def test_a_run_waits_for_another_of_its_partition_and_says_so(county, executor):
+    """The lock is the one that a run of any executor holds, whoever started it; here the test holds it."""
+    settings = {"GONGKAI_EXECUTOR": executor, "GONGKAI_EXECUTOR_PROCESSES": "1"}
+    key = partition_key(REGION, YEAR)
+    with partition_lock(str(county.data), key, logging.getLogger()):
+        process = subprocess.Popen(
+            command(county, "--job", "check_only"),
+            env=environment(county, **settings),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        said = next((line for line in process.stderr if WAITING in line), "")
+        assert "Waiting" in said
+        assert key in said
+        assert not (county.data / "tables").exists()
+    _, rest = process.communicate()
+    assert process.returncode == 0, rest
+    assert (county.data / "tables").exists()
+
+
+def test_a_run_holds_its_partition_while_the_processes_of_its_steps_work(county):
+    """Also one that the queue of the UI started: its steps are handed out by the same executor."""
+    process = subprocess.Popen(
+        command(county, "--job", "check_only"),
+        env=environment(county, GONGKAI_EXECUTOR="multiprocess"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    first = next(iter(process.stderr), "")
+    waited: list[logging.LogRecord] = []
+    log = logging.getLogger("tests.waited")
+    log.addHandler(handler := logging.Handler())
+    handler.emit = waited.append
+    with partition_lock(str(county.data), partition_key(REGION, YEAR), log):
+        board = county.data / "board" / REGION / str(YEAR) / "index.html"
+        assert board.exists(), "it had to wait until the run was over"
+    _, rest = process.communicate()
+    assert process.returncode == 0, first + rest
+    assert [record.getMessage().startswith(WAITING) for record in waited] == [True]
 
 
 def test_a_red_gate_stops_publication_elsewhere_too(county):

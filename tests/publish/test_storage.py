@@ -132,14 +132,16 @@ def test_a_lock_is_held_by_one_alone(tmp_path: Path) -> None:
 
     def second() -> None:
         entered.set()
-        with storage.locked(tmp_path):
+        with storage.locked(tmp_path, lambda: order.append("waiting")):
             order.append("second")
 
-    with storage.locked(tmp_path):
+    with storage.locked(tmp_path, lambda: order.append("never")):
         thread = threading.Thread(target=second)
         thread.start()
         entered.wait()
+        while not order:
+            thread.join(0.01)
         thread.join(0.1)
         order.append("first")
     thread.join()
-    assert order == ["first", "second"]
+    assert order == ["waiting", "first", "second"]
