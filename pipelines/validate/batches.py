@@ -90,6 +90,28 @@ def _groups(file: Path, rows: int) -> list[tuple[int, int]] | None:
     return runs
 
 
+def _together(files: Sequence[Path], rows: int) -> Iterator[tuple[list[Path], list[tuple[int, int]] | None]]:
+    """The files with their runs (``_groups``); small ones that follow one another are read as one run.
+
+    A file costs its opening, which would be most of the work for regions of some dozens of submissions.
+    """
+    small: list[Path] = []
+    held = 0
+    for file in files:
+        groups = _groups(file, rows)
+        size = rows if groups is None or len(groups) > 1 else sum(count for _, count in groups)
+        if small and held + size > rows:
+            yield small, [(0, held)]
+            small, held = [], 0
+        if size < rows:
+            small.append(file)
+            held += size
+        else:
+            yield [file], groups
+    if small:
+        yield small, [(0, held)]
+
+
 class _Ahead:
     """What is being read, in order: at most ``threads`` runs of row groups, of at most ``ROWS_AHEAD`` rows together."""
 
@@ -124,8 +146,8 @@ def _of_files(files: Sequence[Path], columns: Sequence[str], rows: int, threads:
     with ThreadPoolExecutor(threads, "read") as pool:
         ahead = _Ahead(pool, threads, rows)
         try:
-            for file in files:
-                frame, groups = pl.scan_parquet(file, glob=False).select(columns), _groups(file, rows)
+            for some, groups in _together(files, rows):
+                frame = pl.scan_parquet(some, glob=False).select(columns)
                 if groups is None:
                     yield from ahead.rest()
                     yield from _cut(frame, rows)

@@ -20,10 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.validate.lanes import HALF, LOW, ROOM, Desk, Lanes, Signed, kind_for, whole
-from pipelines.validate.lanes import Block as Block
-from pipelines.validate.lanes import Bools as Bools
-from pipelines.validate.lanes import Ints as Ints
+from pipelines.validate.lanes import HALF, LOW, ROOM, Bools, Desk, Ints, Lanes, Signed, kind_for, whole
 from schemas.form import Form
 from schemas.rules import LAST_YEAR, Rule, RuleSet
 from schemas.tables import DECIMAL_SCALE

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.validate.kernel import UNIT, Bools, Ints
+from pipelines.validate.kernel import UNIT
+from pipelines.validate.lanes import Bools, Ints
 from pipelines.validate.localise import parts_of
 from pipelines.validate.localise_returns import Layout, Returns
 from pipelines.validate.localise_sets import BITS, CellSets

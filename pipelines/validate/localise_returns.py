@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.validate.kernel import UNIT, Block, Bools, Ints, figure_of
+from pipelines.validate.kernel import UNIT, figure_of
+from pipelines.validate.lanes import Block, Bools, Ints
 from pipelines.validate.localise_system import Exact, Laid, Side, System, allowed, exact
 
 # Returns with larger figures or residuals are explained one by one. For residuals r below this every product of

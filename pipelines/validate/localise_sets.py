@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.validate.kernel import Bools, Ints
+from pipelines.validate.lanes import Bools, Ints
 from pipelines.validate.localise_returns import Returns
 from pipelines.validate.localise_search import MAX_DEPTH
 from pipelines.validate.localise_system import Component, System

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.validate.kernel import Block, Bools, Compiled, Ints, compile_sums
+from pipelines.validate.kernel import Compiled, compile_sums
+from pipelines.validate.lanes import Block, Bools, Ints
 from pipelines.validate.localise import MOST_COMBINED, explain
 from pipelines.validate.localise_components import ComponentSearch
 from pipelines.validate.localise_lines_many import Lines, asked_for

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.validate.kernel import Bools, Ints
+from pipelines.validate.lanes import Bools, Ints
 
 Change = tuple[int, int, int]  # cell, change, kind of slip
 

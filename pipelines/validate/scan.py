@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import pandera.errors
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.validate.kernel import UNIT
@@ -89,7 +90,7 @@ def scan_dataset(
     """
     try:
         return _scanned(form, rules, files, tell)
-    except (pl.exceptions.PolarsError, pandera.errors.SchemaError, OSError) as problem:
+    except (pl.exceptions.PolarsError, pa.ArrowException, pandera.errors.SchemaError, OSError) as problem:
         problems = unfit(form, rules, files)
         if not problems:
             raise

@@ -11,7 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
-from pipelines.validate.kernel import Ints, figure_of
+from pipelines.validate.kernel import figure_of
+from pipelines.validate.lanes import Ints
 from pipelines.validate.localise_returns import Layout, Returns
 from pipelines.validate.slips import in_one_line, single_slip, slip_cost
 from schemas.slips import load_slips, slip_kinds

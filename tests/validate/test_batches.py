@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from itertools import chain
+from itertools import chain, pairwise
 
 import polars as pl
 import pytest
@@ -112,3 +112,13 @@ def test_numbers_below_1_and_no_files_are_refused(tmp_path):
         batches_of(frame, ["n"], threads=0)
     with pytest.raises(FileNotFoundError):
         batches_of(tmp_path, ["n"])
+
+
+def test_small_files_that_follow_one_another_are_read_as_one_run(tmp_path):
+    cuts = [0, 3, 3, 7, 60, 61, 62, 100]
+    files = [tmp_path / f"{at}.parquet" for at in range(len(cuts) - 1)]
+    for file, (begin, end) in zip(files, pairwise(cuts), strict=True):
+        write(file, end - begin, 100, begin)
+    told = numbers(batches_of(files, ["n"], rows=10))
+    assert [len(batch) for batch in told] == [7, 10, 10, 10, 10, 10, 3, 2, 10, 10, 10, 8]
+    assert [*chain.from_iterable(told)] == [*range(100)]
