@@ -1,4 +1,4 @@
-"""The front door: the command ``gongkai``. Each subcommand loads only what it needs, Dagster for run and ui alone.
+"""The front door: the command ``gongkai``. Each subcommand loads only what it needs, Dagster only what it records.
 
 Belongs here: reading the command line, printing, exit codes, carrying tables from wing to wing. Does not belong here:
 any of the work itself.
@@ -25,8 +25,11 @@ from pipelines.settings import Settings, SettingsError, load_settings
 from schemas.declaration import DeclarationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from dagster import AssetMaterialization
+
+    from assets.headless import Outcome
     from schemas.findings import Finding
     from schemas.intake import ReadFile
     from schemas.region import Body, Region
@@ -284,10 +287,11 @@ def _loading() -> Iterator[None]:
 @click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
 @click.option(
     "--job",
-    type=click.Choice(["annual_report", "check_only", "publish"]),
+    type=click.Choice(["annual_report", "check_only", "publish", "push"]),
     default="annual_report",
     show_default=True,
-    help="全部、只核查不发布、只发布不做回执 / everything, check without publishing, publish without receipts.",
+    help="全部、只核查不发布、只发布不做回执、只推送到门户 / everything, check without publishing, publish without "
+    "receipts, only push to the portal what was released.",
 )
 def run(region: str, year: int, data: str | None, out: str | None, job: str) -> None:
     """从收件箱到发布，整个流程运行一次。Run the whole pipeline, from the inbox to the release."""
@@ -318,7 +322,10 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
             f"{counts.accepted} of {counts.bodies} returns accepted, {counts.errors} error(s), "
             f"{counts.warnings} warning(s)."
         )
-    if job != "publish" and outcome.status != "failed":
+    if outcome.status == "pushed":
+        click.echo(f"门户：{outcome.path}，版本 {outcome.release}  The portal shows release {outcome.release}.")
+        return
+    if job not in ("publish", "push") and outcome.status != "failed":
         board = board_path(settings.data, region, year) / "index.html"
         click.echo(f"报送进度和回执：{board}  The board and the receipts are there.")
     if outcome.status == "checked":
@@ -330,13 +337,50 @@ def run(region: str, year: int, data: str | None, out: str | None, job: str) -> 
             click.echo("查看门户：gongkai portal  See the portal: gongkai portal")
         _release_note(settings.out, region, year, outcome.release)
         return
+    _not_published(outcome, CHECKS)
+
+
+def _not_published(outcome: Outcome, titles: Mapping[str, Sequence[str]]) -> NoReturn:
+    """Say why a run published nothing and leave: 1 where a check stopped it, 2 where it failed."""
     stopped = outcome.status == "stopped"
     click.echo("没有发布，原因如下： Not published, because:" if stopped else "运行失败： The run failed:", err=True)
     for name, chinese, english in outcome.reasons:
-        click.echo(f"\n[{name}] {' '.join(CHECKS.get(name, ()))}".rstrip(), err=True)
+        click.echo(f"\n[{name}] {' '.join(titles.get(name, ()))}".rstrip(), err=True)
         for line, other in itertools.zip_longest(chinese.splitlines(), english.splitlines(), fillvalue=""):
             click.echo(f"- {line}" + (f"\n  {other}" if other != line else ""), err=True)
     sys.exit(1 if stopped else 2)
+
+
+@main.command(epilog=_examples("gongkai rollup --year 2023", "gongkai rollup --year 2023 --out out"))
+@click.option("--year", required=True, type=int, help=YEAR_HELP)
+@click.option("--data", help="数据目录 / data folder (default: GONGKAI_DATA or ./data).")
+@click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
+def rollup(year: int, data: str | None, out: str | None) -> None:
+    """把各地区已发布的数据汇总到市、省、全国并发布。Add up what the regions released, and release the totals."""
+    settings = _settings(data, out)
+    _check_year(year)
+    from assets.headless import ROLL_UP, run_roll_up, step_names
+    from assets.rollup import GATE
+
+    click.echo(f"汇总 {year} 年度 / Roll-up, report year {year}")
+    with _progress(step_names(ROLL_UP)) as report:
+        outcome = run_roll_up(settings.data, year, report)
+    for note in outcome.notes:
+        click.echo(f"注意 / note: {note}", err=True)
+    covered = outcome.coverage
+    if covered.known:
+        click.echo(
+            f"计入 {covered.counted}/{covered.known} 个地区。 {covered.counted} of {covered.known} regions are counted."
+        )
+    if outcome.status == "withdrawn":
+        [(_, why, _)] = outcome.reasons
+        click.echo(f"汇总已撤回：{outcome.release}（{why}）  The roll-up was withdrawn.")
+    elif outcome.status in ("published", "nothing_new"):
+        said = ("已发布", "Published") if outcome.status == "published" else ("没有变化，未发布新版本", "Nothing new")
+        click.echo(f"{said[0]}：{outcome.path}  {said[1]}: release {outcome.release}")
+        click.echo("查看门户：gongkai portal  See the portal: gongkai portal")
+    else:
+        _not_published(outcome, {name: [title] for name, title in GATE.items()})
 
 
 def _release_note(out: str, region: str, year: int, release: str) -> None:
@@ -546,9 +590,13 @@ def verify(release: str, signers: Path | None, form: str) -> None:
 @click.option("--approved-by", required=True, help="批准人，会公布 / who approved it; it is published.")
 @click.option("--out", help="发布目录 / release folder (default: GONGKAI_OUT or ./out).")
 def withdraw(release: str, region: str, year: int, reason: str, approved_by: str, out: str | None) -> None:
-    """撤回一个已发布的版本，重新生成年度报告、目录和门户。Withdraw a release; what hangs on it is made anew."""
+    """撤回一个已发布的版本，重新生成年度报告、目录和门户。Withdraw a release; what hangs on it is made anew.
+
+    汇总和门户推送由运行中的 Dagster 自动跟进。The roll-up and the push to the portal follow where Dagster runs.
+    """
     settings = _settings(out=out)
     declared = _region(settings, region)
+    from assets.withdrawal import withdrawal_event
     from pipelines.publish.history import HistoryError
     from pipelines.publish.portal.releases import SiteError
     from pipelines.publish.release import ReleaseError
@@ -570,6 +618,82 @@ def withdraw(release: str, region: str, year: int, reason: str, approved_by: str
         if done.current
         else "没有现行版本了。 No release is left."
     )
+    _after_withdrawal(settings, declared, year, withdrawal_event(region, year, release, done, reason, approved_by))
+
+
+def _after_withdrawal(settings: Settings, declared: Region, year: int, event: AssetMaterialization) -> None:
+    """Let what hangs on a withdrawal follow by itself where Dagster runs; else say what is to be done."""
+    from assets.withdrawal import record_withdrawal
+    from pipelines.publish.history import read_history
+    from pipelines.storage import ROLLUP
+
+    code = declared.settings.code
+    steps = [f"gongkai rollup --year {year}"] if read_history(settings.out, ROLLUP, year).current else []
+    if settings.ckan_url and declared.settings.ckan_organisation:
+        steps.append(f"gongkai run --region {code} --year {year} --job push")
+    try:
+        follows = record_withdrawal(settings, event)
+    except Exception as error:  # noqa: BLE001 - the withdrawal stands, whatever becomes of Dagster's records
+        follows = False
+        click.echo(
+            f"撤回已完成，但没有记入 Dagster（{type(error).__name__}）。"
+            " It was withdrawn, but could not be put into Dagster's records.",
+            err=True,
+        )
+    if follows:
+        click.echo("汇总和门户推送由运行中的 Dagster 自动跟进。 The roll-up and the push follow by themselves.")
+    elif steps:
+        click.echo("Dagster 没有运行，请接着运行： Dagster does not run; next:")
+        for step in steps:
+            click.echo(f"  {step}")
+
+
+@main.command(epilog=_examples("gongkai scan data/tables/submissions --year 2023 --output scan"))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--year", type=int, required=True, help=YEAR_HELP)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="结果文件夹 / folder of the results.",
+)
+def scan(path: Path, year: int, output: Path) -> None:
+    """一次核查大量报表（Parquet 宽表），写出全部问题、可能填错的单元格和合计。
+
+    Check any number of submissions (wide Parquet tables) in one pass: findings, likely wrong cells, totals by region.
+    PATH is a Parquet file or a folder of them; of files named after a year only those of --year are read.
+    """
+    _check_year(year)
+    from pipelines.storage import write_atomic
+    from pipelines.validate.scan import UnfitError, scan_dataset
+    from schemas.form import edition_for, load_form
+    from schemas.rules import load_rules
+
+    every = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    of_other_years = {str(other) for other in range(1900, 2100) if other != year}
+    files = [file for file in every if file == path or file.stem not in of_other_years]
+    if not files:
+        fail(f"“{path}”中没有 {year} 年度的 Parquet 文件。", f"No Parquet file for {year} in {path}.")
+    form = load_form(edition_for(year))
+    rules = load_rules(form.edition)
+    try:
+        tables, found = scan_dataset(form, rules, files)
+    except (UnfitError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    for name, content in tables.items():
+        write_atomic(output / name, content)
+    for rule, count in sorted(found.counts.items(), key=lambda pair: -pair[1]):
+        if count:
+            title = rules.by_id[rule].title_zh if rule in rules.by_id else ""
+            click.echo(f"{count:>9,}  {rule}  {title}")
+    click.echo(
+        f"报表 {found.submissions:,} 份（{found.regions:,} 个地区），有误 {found.broken:,} 份，"
+        f"其中 {found.explained:,} 份指出了可能填错的单元格。 "
+        f"{found.submissions:,} submissions of {found.regions:,} regions; {found.broken:,} with errors, "
+        f"{found.explained:,} of them with a likely wrong cell."
+    )
+    click.echo(f"已写入 {output}：{'、'.join(tables)}  Written to {output}: {', '.join(tables)}")
+    sys.exit(1 if found.broken else 0)
 
 
 @main.command(epilog=_examples("gongkai trace out/511725/2023/latest requests.received.total"))

@@ -1,4 +1,4 @@
-"""One region and year through Dagster without the UI: what `gongkai run` calls.
+"""One region and year, or the roll-up of a year, through Dagster without the UI: `gongkai run`, `gongkai rollup`.
 
 Belongs here: executing the job in this process, reporting each step, and telling published from stopped from failed.
 Does not belong here: printing (gongkai.py).
@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import dagster as dg
 import msgspec
 import polars as pl
 
 from assets.instance import dagster_home
-from assets.partitions import REGION_YEARS, partition_key
+from assets.partitions import REGION_YEARS, YEARS, partition_key
+from assets.portal_push import DATASET, PUSH, SHOWN
 from assets.records import held_open
 from assets.resources import WAITING
+from assets.rollup import COUNTED, GONE, KNOWN
 from assets.stored import DAMAGED, read_table
 from assets.views import REASON
 from pipelines.faults import explained
@@ -32,6 +34,8 @@ StepReport = Callable[[str, Literal["started", "finished", "failed", "said"]], N
 SAYING = ("readings", "previous_year")
 FOLLOW = "gongkai/run"  # tag by which a run is found while it is executed elsewhere
 FOLLOW_SECONDS = 2.0
+ROLL_UP = "roll_up"
+_Result = dg.ExecuteInProcessResult | dg.JobExecutionResult
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,18 +47,27 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     warnings: int = 0
 
 
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How many regions a roll-up counts, of how many that it would; those within a total above are in neither."""
+
+    known: int = 0
+    counted: int = 0
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended; ``checked``: a job that publishes nothing.
+    """How a run ended; ``checked``: a job that publishes nothing; ``pushed``: ``path`` is where the portal shows it;
+    ``withdrawn``: a roll-up of which nothing is left.
 
     ``reasons``: (check, Chinese, English) of each blocking check that failed, or the faults. ``notes``: what a person
     should know besides, such as a stored table that was damaged and made anew.
     """
 
-    status: Literal["published", "nothing_new", "checked", "stopped", "failed"]
+    status: Literal["published", "nothing_new", "checked", "pushed", "withdrawn", "stopped", "failed"]
     release: str = ""
     path: str = ""
     reasons: tuple[tuple[str, str, str], ...] = ()
     counts: Counts = Counts()
+    coverage: Coverage = Coverage()
     notes: tuple[str, ...] = ()
 
 
@@ -67,13 +80,26 @@ def step_names(job_name: str) -> tuple[str, ...]:
 
 
 def run_region_year(data: str, region: str, year: int, job_name: str, report: StepReport) -> Outcome:
-    """Run a job for one partition, by the executor of the settings. A fault of a step is an Outcome, never raised.
+    """Run a job for one region and year. A fault of a step is an Outcome, never raised."""
+    key = partition_key(region, year)
+    tags = REGION_YEARS.get_tags_for_partition_key(key)
+    return _executed(data, job_name, key, tags, report, lambda done: _outcome(done, data, region, year))
+
+
+def run_roll_up(data: str, year: int, report: StepReport) -> Outcome:
+    """Add up what the regions released for a year. A fault of a step is an Outcome, never raised."""
+    return _executed(data, ROLL_UP, str(year), YEARS.get_tags_for_partition_key(str(year)), report, _rolled_up)
+
+
+def _executed(
+    data: str, job_name: str, key: str, tags: Mapping[str, str], report: StepReport, told: Callable[[_Result], Outcome]
+) -> Outcome:
+    """Run a job for one partition, by the executor of the settings.
 
     Another run of the partition on this machine is waited for.
     """
     settings = load_settings(data=data)
     home, _ = dagster_home(settings)
-    key = partition_key(region, year)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.get() as instance:
         if settings.executor == "in_process":
@@ -88,16 +114,15 @@ def run_region_year(data: str, region: str, year: int, job_name: str, report: St
                     _tell(entry, report)
 
                 instance.add_event_listener(run_id, heard)
-                done: dg.ExecuteInProcessResult | dg.JobExecutionResult = job_def.execute_in_process(
+                done: _Result = job_def.execute_in_process(
                     partition_key=key, instance=instance, raise_on_error=False, run_id=run_id, run_config=quiet
                 )
-            return msgspec.structs.replace(_outcome(done, data, region, year), notes=_notes(done))
+            return msgspec.structs.replace(told(done), notes=_notes(done))
         job = dg.build_reconstructable_job("assets.executors", "job_named", reconstructable_args=(job_name,))
         mark = {FOLLOW: str(uuid.uuid4())}
         with _followed(instance, mark, report):
-            tags = {**REGION_YEARS.get_tags_for_partition_key(key), **mark}
-            done = dg.execute_job(job, instance=instance, run_config=quiet, tags=tags)
-        return msgspec.structs.replace(_outcome(done, data, region, year), notes=_notes(done))
+            done = dg.execute_job(job, instance=instance, run_config=quiet, tags={**tags, **mark})
+        return msgspec.structs.replace(told(done), notes=_notes(done))
 
 
 @contextmanager
@@ -190,35 +215,73 @@ def _words(error: _Error | None) -> tuple[str, str]:
     return explained(error.cls_name or "", text) or (text, text)
 
 
-def _notes(result: dg.ExecuteInProcessResult | dg.JobExecutionResult) -> tuple[str, ...]:
+def _notes(result: _Result) -> tuple[str, ...]:
     """What the steps said of damage that they made good."""
     made = [event.materialization.metadata for event in result.get_asset_materialization_events()]
     return tuple(str(metadata[DAMAGED].value) for metadata in made if DAMAGED in metadata)
 
 
-def _outcome(result: dg.ExecuteInProcessResult | dg.JobExecutionResult, data: str, region: str, year: int) -> Outcome:
+def _unfinished(result: _Result) -> Outcome | None:
+    """How a run ended that did not come to its end; None for one that did."""
     failed = [
         (evaluation.check_name, _said(evaluation, 0), _said(evaluation, 1))
         for evaluation in result.get_asset_check_evaluations()
-        if evaluation.blocking and not evaluation.passed
+        if evaluation.blocking and not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR
     ]
     if failed:
-        return Outcome(status="stopped", reasons=tuple(failed), counts=_counts(data, region, year))
-    if not result.success:
-        faults = [
-            (event.step_key or "", *_words(event.step_failure_data.error))
-            for event in result.filter_events(lambda event: event.is_step_failure)
-        ]
-        if not faults:  # it failed before the first step, such as where its partition cannot be locked
-            faults = [("run", *_words(event.job_failure_data.error)) for event in result.filter_events(_run_failed)]
-        return Outcome(status="failed", reasons=tuple(dict.fromkeys(faults)))
-    made = [event for event in result.get_asset_materialization_events() if event.node_name == "release"]
-    if not made:
-        return Outcome(status="checked", counts=_counts(data, region, year))
-    release = made[0].materialization.metadata
+        return Outcome(status="stopped", reasons=tuple(failed))
+    if result.success:
+        return None
+    faults = [
+        (event.step_key or "", *_words(event.step_failure_data.error))
+        for event in result.filter_events(lambda event: event.is_step_failure)
+    ]
+    if not faults:  # it failed before the first step, such as where its partition cannot be locked
+        faults = [("run", *_words(event.job_failure_data.error)) for event in result.filter_events(_run_failed)]
+    return Outcome(status="failed", reasons=tuple(dict.fromkeys(faults)))
+
+
+def _made(result: _Result, asset: str) -> Mapping[str, dg.MetadataValue[Any]] | None:
+    """What an asset said of itself when it was made; None where it was not."""
+    made = [event for event in result.get_asset_materialization_events() if event.node_name == asset]
+    return made[0].materialization.metadata if made else None
+
+
+def _published(release: Mapping[str, dg.MetadataValue[Any]]) -> Outcome:
     return Outcome(
         status="published" if release["新发布 / new"].value else "nothing_new",
         release=str(release["版本 / release"].value),
         path=str(release["位置 / path"].value),
-        counts=_counts(data, region, year),
     )
+
+
+def _outcome(result: _Result, data: str, region: str, year: int) -> Outcome:
+    unfinished = _unfinished(result)
+    if unfinished is not None and unfinished.status == "failed":
+        return unfinished
+    if unfinished is not None:
+        return msgspec.structs.replace(unfinished, counts=_counts(data, region, year))
+    release, pushed = _made(result, "release"), _made(result, "portal_push")
+    if release is not None:
+        return msgspec.structs.replace(_published(release), counts=_counts(data, region, year))
+    if pushed is None:
+        return Outcome(status="checked", counts=_counts(data, region, year))
+    if DATASET not in pushed:
+        said = str(pushed[PUSH].value)
+        return Outcome(status="failed", reasons=(("portal_push", said, said),))
+    return Outcome(status="pushed", release=str(pushed[SHOWN].value), path=str(pushed[DATASET].value))
+
+
+def _rolled_up(result: _Result) -> Outcome:
+    unfinished, package, release = _unfinished(result), _made(result, "rollup_package"), _made(result, "rollup")
+    coverage = Coverage()
+    if package is not None:
+        coverage = Coverage(known=int(package[KNOWN].value), counted=int(package[COUNTED].value))
+    if unfinished is not None:
+        return msgspec.structs.replace(unfinished, coverage=coverage)
+    if release is None:
+        return Outcome(status="failed", reasons=(("rollup", *_words(None)),))
+    if GONE in release:
+        why = str(release[REASON[0]].value)
+        return Outcome(status="withdrawn", release=str(release[GONE].value), reasons=(("rollup", why, why),))
+    return msgspec.structs.replace(_published(release), coverage=coverage)

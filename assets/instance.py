@@ -75,12 +75,17 @@ def with_driver(address: str) -> str:
     return re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg2://", address)
 
 
-def dagster_home(settings: Settings) -> tuple[Path, bool]:
-    """Dagster's folder (DAGSTER_HOME where it is set, else ``DATA/dagster``), made ready, and whether its file follows
-    the settings. The environment names it from now on, and the database with its driver. Raises OSError.
-    """
+def dagster_folder(settings: Settings) -> Path:
+    """Dagster's folder: DAGSTER_HOME where it is set, else ``DATA/dagster``. It may not be there yet."""
     home = os.environ.get("DAGSTER_HOME", "")
-    folder = Path(home) if home else (local(place(settings.data)) or Path("data")).resolve() / "dagster"
+    return Path(home) if home else (local(place(settings.data)) or Path("data")).resolve() / "dagster"
+
+
+def dagster_home(settings: Settings) -> tuple[Path, bool]:
+    """Dagster's folder, made ready, and whether its file follows the settings. The environment names it from now on,
+    and the database with its driver. Raises OSError.
+    """
+    folder = dagster_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     config, wanted = folder / "dagster.yaml", dagster_yaml(settings)
     standing = config.read_text(encoding="utf-8") if config.exists() else None

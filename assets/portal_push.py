@@ -13,11 +13,13 @@ from pipelines.publish.ckan import push as push_release
 from pipelines.publish.ckan_portal import PushError
 from pipelines.settings import load_settings
 
+# What the asset says of a push; PUSH alone where nothing is set up, and why.
+PUSH, DATASET, SHOWN = "推送 / push", "数据集 / dataset", "门户上的版本 / release shown"
 RETRIES = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL)
 
 
 def _nothing(chinese: str, english: str) -> dg.MaterializeResult[None]:
-    return dg.MaterializeResult(metadata={"推送 / push": dg.MetadataValue.text(f"{chinese} {english}")})
+    return dg.MaterializeResult(metadata={PUSH: dg.MetadataValue.text(f"{chinese} {english}")})
 
 
 @dg.asset(
@@ -60,11 +62,11 @@ def portal_push(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.M
         raise dg.Failure(description=str(error), allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
-            "推送 / push": dg.MetadataValue.text(
+            PUSH: dg.MetadataValue.text(
                 ("有更新" if pushed.writes else "没有变化") + (" / updated" if pushed.writes else " / nothing changed")
             ),
-            "数据集 / dataset": dg.MetadataValue.url(pushed.address),
-            "门户上的版本 / release shown": dg.MetadataValue.text(pushed.release or "（不公开 / none）"),
+            DATASET: dg.MetadataValue.url(pushed.address),
+            SHOWN: dg.MetadataValue.text(pushed.release or "（不公开 / none）"),
             "上传 / uploaded": pushed.uploaded,
             "核对 / verified": pushed.verified,
             "写请求 / write requests": pushed.writes,

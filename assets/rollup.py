@@ -5,6 +5,7 @@ pipelines/publish). A year of its own partition: it reads what is released, whic
 tables in progress. A province whose releases and settings are those of the last run is taken over as it stands.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,11 +29,14 @@ from pipelines.publish.rollup_memory import program_key, recall, remember
 from pipelines.publish.rollup_package import build_rollup, part_files, part_rows
 from pipelines.publish.rollup_source import Counting, Seen, counting_release, intact, released_regions, released_totals
 from pipelines.publish.rollup_verified import check_rollup_files
+from pipelines.publish.rollup_withdrawal import REASON as REASON_GONE
+from pipelines.publish.rollup_withdrawal import ground_of, withdraw_rollup
 from pipelines.publish.signature import signer
 from pipelines.publish.tables import read_parquet
 from pipelines.settings import load_settings
 from pipelines.storage import ROLLUP, portal_path, rollup_part_path, sha256
 from pipelines.validate.bulk import gate
+from schemas.descriptor import DESCRIPTOR
 from schemas.findings import Finding
 from schemas.form import Form, edition_for, load_form
 from schemas.frames import wide_types
@@ -40,6 +44,8 @@ from schemas.rollup import COUNTRY, KnownRegion, Standing, Unusable, province_of
 from schemas.rollup_descriptor import part_path, part_tables
 from schemas.rules import RuleSet, load_rules
 
+KNOWN, COUNTED = "应计入的地区 / regions to count", "计入的地区 / regions counted"  # of the country
+GONE = "撤回的汇总 / withdrawn roll-ups"
 # What is remembered between runs holds for the program that made it; these are what each kind of it depends on.
 OF_REGIONS = ("pipelines/regions.py", "pipelines/known_regions.py", "schemas")
 OF_PARTS = ("pipelines/aggregate", "pipelines/publish", "schemas")
@@ -162,12 +168,39 @@ def _broken(form: Form, rules: RuleSet, tables: Frames, regions: pl.DataFrame) -
     )
 
 
-def _result(check: str, problems: list[tuple[str, str]]) -> dg.AssetCheckResult:
+def _counted(workspace: Workspace, year: int, counted: int) -> dg.AssetCheckResult:
+    """Whether there is anything to add. Where all was withdrawn the check warns, and the roll-up goes the same way."""
+    if counted:
+        return _result("regions_counted", [])
+    ground = ground_of(workspace.out, year)
+    if ground is None:
+        said = ("没有任何地区的数据可以汇总，请先发布。", "No region has a release to add up; publish one first.")
+    elif ground.lost:
+        said = (
+            f"{REASON_GONE[0]}，现行汇总 {ground.release} 随之撤回。",
+            f"{ground.release}, the roll-up that counts, is withdrawn: {REASON_GONE[1]}.",
+        )
+        return _result("regions_counted", [said], dg.AssetCheckSeverity.WARN)
+    else:
+        named = "、".join((ground.others or ())[:20]) or ROLLUP
+        said = (
+            f"没有任何地区的数据可以汇总，但现行汇总 {ground.release} 计入的数据没有撤回记录：{named}。"
+            "发布目录可能不完整，请从备份恢复后再运行。",
+            f"No region has a release to add up, yet no record says that what {ground.release} adds was withdrawn:"
+            f" {named}. The folder of releases may be incomplete; restore it from a backup and run again.",
+        )
+    return _result("regions_counted", [said])
+
+
+def _result(
+    check: str, problems: list[tuple[str, str]], severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetCheckResult:
     chinese = "\n".join(zh for zh, _ in problems[:20]) or "通过"
     english = "\n".join(en for _, en in problems[:20]) or "passed"
     return dg.AssetCheckResult(
         check_name=check,
         passed=not problems,
+        severity=severity,
         metadata={REASON[0]: dg.MetadataValue.text(chinese), REASON[1]: dg.MetadataValue.text(english)},
     )
 
@@ -206,9 +239,7 @@ def rollup_package(
     synthetic = [region.code for region in known if region.synthetic]
     files = build_rollup(year, form, form_cells(form), parts, synthetic)
     yield dg.Output(files, metadata=_shown(parts, [province for province, part in worked.items() if part.fresh]))
-    nothing = country["rollup_places"]["regions_counted"][0] == 0
-    said = ("没有任何地区的数据可以汇总，请先发布。", "No region has a release to add up; publish one first.")
-    yield _result("regions_counted", [said] if nothing else [])
+    yield _counted(workspace, year, country["rollup_places"]["regions_counted"][0])
     rows = [row for part in parts for row in part_rows(files, "rollup_findings", part) if row["severity"] == "error"]
     yield _result("no_rollup_errors", [(row["message_zh"], row["message_en"]) for row in rows])
     found, broken = _checked(workspace, form, rules, year, files, frames)
@@ -230,6 +261,8 @@ def _shown(parts: Mapping[str, Mapping[str, bytes]], computed: list[str]) -> dic
     }
     said = {"severity": "级别", "place": "地域", "region": "地区", "message_zh": "说明"}
     return {
+        KNOWN: places[-1]["regions_known"] - places[-1]["regions_within"],
+        COUNTED: places[-1]["regions_counted"],
         "重新计算的省 / provinces worked out": "、".join(computed) or "（无 / none）",
         "重新计算 / worked out": len(computed),
         "未变的省 / provinces unchanged": len(parts) - 1 - len(computed),
@@ -242,12 +275,18 @@ def _shown(parts: Mapping[str, Mapping[str, bytes]], computed: list[str]) -> dic
 def rollup(
     context: dg.AssetExecutionContext, workspace: Workspace, rollup_package: dict[str, bytes]
 ) -> dg.MaterializeResult[None]:
-    """发布汇总：市、省、全国汇总数的不可更改的版本，内容变了才有新版本。
+    """发布汇总：市、省、全国汇总数的不可更改的版本，内容变了才有新版本；计入的数据全部撤回时，汇总也撤回。
 
-    The immutable, content-addressed release of the roll-up; nothing new is made when nothing changed.
+    The immutable, content-addressed release of the roll-up; nothing new is made when nothing changed. It is withdrawn
+    when everything that it adds was withdrawn.
     """
+    year = int(context.partition_key)
+    if json.loads(rollup_package[DESCRIPTOR])["x-coverage"]["regions_counted"] == 0:
+        ground = ground_of(workspace.out, year)
+        gone = withdraw_rollup(workspace.out, year, ground) if ground is not None else ()
+        return dg.MaterializeResult(metadata={GONE: "、".join(gone), REASON[0]: " / ".join(REASON_GONE)})
     sign = signer(load_settings().signing_key)  # read here: no setting of a key lands in Dagster's records
-    published = publish(rollup_package, workspace.out, ROLLUP, int(context.partition_key), sign)
+    published = publish(rollup_package, workspace.out, ROLLUP, year, sign)
     return dg.MaterializeResult(metadata=release_view(published))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.groups import PUBLICATION as GROUP
-from assets.instance import dagster_home
+from assets.instance import dagster_folder, dagster_home
 from assets.partitions import REGION_YEARS, partition_key
 from assets.resources import Workspace
 from pipelines.publish.withdrawal import Withdrawal, withdraw_release
@@ -65,9 +65,11 @@ def withdrawal_event(
 def record_withdrawal(settings: Settings, event: dg.AssetMaterialization) -> bool:
     """Put a withdrawal that was made outside Dagster into its records; whether the rest then follows by itself.
 
-    It follows where the daemon runs and the sensor of publication is not switched off. Raises what Dagster raises
-    where its records cannot be written.
+    It follows where the daemon runs and the sensor of publication is not switched off. Where Dagster was never used
+    nothing is made. Raises what Dagster raises where its records cannot be written.
     """
+    if settings.dagster_storage != "postgres" and not dagster_folder(settings).is_dir():
+        return False
     dagster_home(settings)
     with dg.DagsterInstance.get() as instance:
         instance.report_runless_asset_event(event)

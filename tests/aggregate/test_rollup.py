@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.aggregate.rollup import Sum, add_up, one_region, powerful_places, totals_wide
+from pipelines.publish.checks import Release, read_descriptor, read_tables
+from pipelines.publish.rollup_checks import check_rollup
 from pipelines.validate.bulk import gate
 from schemas.form import load_form
 from schemas.frames import wide_types
-from schemas.rollup import COUNTRY, Unusable, counts_in, includer_of, places_of
+from schemas.rollup import COUNTRY, KnownRegion, ReleasedTotals, Unusable, counts_in, includer_of, places_of
 from tests.aggregate.country import (
     COUNTIES,
     added,
@@ -25,6 +27,7 @@ from tests.aggregate.country import (
     findings,
     kinds,
     known,
+    package,
     place,
     released,
     roll_up,
@@ -195,6 +198,76 @@ def test_no_region_counts_twice_anywhere(including: set[str]) -> None:
             chain = [above for above in including if code != above and code.startswith(above)]
             held = [above for above in chain if above in below(at, regions)]
             assert (code in adds) == (not held)
+
+
+# ---------------------------------------------------------------- the whole, by another way
+MONEY = next(cell.id for cell in FORM.cells if cell.kind == "money")
+HIGHER = ("5101", "5102", "51", "4101", "41", "37")
+Drawn = tuple[list[KnownRegion], dict[str, ReleasedTotals]]
+
+
+@st.composite
+def countries(draw: st.DrawFn) -> Drawn:
+    """Regions of every level in any order, each including those below it or not, released or not, with blanks."""
+    codes = draw(st.permutations(sorted({*draw(st.sets(st.sampled_from(COUNTIES), min_size=1)), *HIGHER})))
+    kept = draw(st.sets(st.sampled_from(HIGHER)))
+    codes = [code for code in codes if code in COUNTIES or code in kept]
+    regions, standing = [], {}
+    figure = st.one_of(st.none(), st.integers(0, 10**12))
+    for code in codes:
+        regions.append(known(code, draw(st.sampled_from(["own", "includes_lower"])) if len(code) < 6 else "own"))
+        if draw(st.booleans()) or draw(st.booleans()):  # three in four
+            count, cents = draw(figure), draw(figure)
+            blanks = {CELL: None if count is None else Decimal(count)}
+            blanks |= {MONEY: None if cents is None else Decimal(cents) / 100}
+            standing[code] = released(code, figures(code) | blanks)
+    return regions, standing
+
+
+def added_at(at: str, regions: Sequence[KnownRegion], standing: Mapping[str, ReleasedTotals]) -> tuple[list[str], ...]:
+    """Who is added at a place and who is missing there, straight from the law: a region below the place, unless one
+    above it that also lies at or below the place is released and says that it includes those below.
+    """
+    below_here = [region for region in regions if at == COUNTRY or region.code.startswith(at)]
+    including = [one.code for one in below_here if one.totals == "includes_lower" and one.code in standing]
+    free = [r.code for r in below_here if not any(r.code != a and r.code.startswith(a) for a in including)]
+    return sorted(c for c in free if c in standing), sorted(c for c in free if c not in standing)
+
+
+@settings(max_examples=40, deadline=None)
+@given(countries())
+def test_the_roll_up_is_the_flat_sum_whatever_the_order_the_levels_and_who_is_missing(drawn: Drawn) -> None:
+    regions, standing = drawn
+    parts = roll_up(regions, standing)
+    places = {above for region in regions for above in places_of(region.code)}
+    rows = table(parts, "rollup_totals").rows_by_key(["place", "cell"], named=True, unique=True)
+    assert {at for at, _ in rows} == places
+    for at in places:
+        counted, missing = added_at(at, regions, standing)
+        row = place(parts, at)
+        assert row["regions_counted"] == len(counted)
+        assert row["missing"] == (";".join(missing) or None)
+        assert row["regions_known"] == row["regions_counted"] + row["regions_within"] + len(missing)
+        for cell in FORM.cells:
+            stated = [(code, standing[code].values[cell.id]) for code in counted]
+            there = [value for _, value in stated if value is not None]
+            found = rows[at, cell.id]
+            assert found["value"] == (sum(there, Decimal(0)) if there else None), (at, cell.id)
+            assert found["regions"] == len(there)
+            assert found["bodies"] == 2 * len(there)
+            assert found["not_stated"] == (";".join(code for code, value in stated if value is None) or None)
+
+
+@settings(max_examples=10, deadline=None)
+@given(countries())
+def test_what_is_added_up_passes_the_check_that_adds_up_another_way(drawn: Drawn) -> None:
+    files = package(roll_up(*drawn))
+    descriptor, problems = read_descriptor(files)
+    assert descriptor is not None, problems
+    tables, unreadable = read_tables(files, descriptor)
+    assert unreadable == ()
+    found = {finding.rule for finding in check_rollup(Release(files=files, descriptor=descriptor, tables=tables))}
+    assert not found & {"rollup_not_sum", "rollup_coverage_wrong", "figures_not_checked"}
 
 
 # ---------------------------------------------------------------- planted faults

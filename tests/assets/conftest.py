@@ -118,7 +118,8 @@ def county(tmp_path: Path) -> County:
 
 def stopped_by(result: dg.ExecuteInProcessResult) -> set[str]:
     """The blocking checks that failed."""
-    return {check.check_name for check in result.get_asset_check_evaluations() if check.blocking and not check.passed}
+    failed = (check for check in result.get_asset_check_evaluations() if check.blocking and not check.passed)
+    return {check.check_name for check in failed if check.severity is dg.AssetCheckSeverity.ERROR}
 
 
 def materialised(result: dg.ExecuteInProcessResult) -> set[str]:

@@ -261,8 +261,11 @@ def test_a_release_that_comes_while_the_roll_up_runs_is_not_forgotten(automatic)
 
 def test_a_withdrawal_outside_a_run_is_recorded_and_what_follows_is_said_truly(tmp_path, monkeypatch):
     """Heartbeat and switch are records of Dagster, written here as its daemon and its UI write them."""
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "never used"))
     event = withdrawal_event(REGION, YEAR, "0" * 16, Withdrawal(current="", already=False), "总数有误", "负责人")
+    assert not record_withdrawal(load_settings(), event)
+    assert not (tmp_path / "never used").exists()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     assert not record_withdrawal(load_settings(), event)
     with dg.DagsterInstance.get() as instance:
         (record,) = instance.fetch_materializations(withdrawal.key, limit=5).records

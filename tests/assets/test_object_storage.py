@@ -30,6 +30,7 @@ from pipelines import faults
 from pipelines.faults import PlaceError, explained, usable
 from pipelines.publish.package import build_package
 from pipelines.publish.release import publish, release_id, withdraw
+from pipelines.publish.rollup_source import READ, Counting, counting_release, intact
 from pipelines.publish.verify import verify
 from pipelines.storage import brought, write_atomic
 from tests.assets.conftest import County
@@ -218,6 +219,25 @@ def test_a_release_is_withdrawn_and_verified_there(storage):
     done = publish(build_package(region(), YEAR, table_county(), form()), f"s3://{BUCKET}/out", CODE, YEAR)
     withdraw(f"s3://{BUCKET}/out", CODE, YEAR, done.id, "总数有误", "县政府办公室（示例）")
     assert [found.rule for found in verify(done.path).findings] == ["release_withdrawn"]
+
+
+def test_the_roll_up_knows_a_release_there_by_its_tags(storage):
+    """Nothing is read of one that was compared before; other bytes of the same size have another tag."""
+    out = f"s3://{BUCKET}/out"
+    done = publish(build_package(region(), YEAR, table_county(), form()), out, CODE, YEAR)
+    counting = counting_release(out, CODE, YEAR)
+    assert isinstance(counting, Counting)
+    whole, seen = intact(out, counting, YEAR)
+    assert whole
+    assert seen is not None
+    assert len(seen.stamps) == len(READ)
+    assert intact(out, counting, YEAR, seen) == (True, seen)
+    name = str(done.path / READ[-1]).removeprefix("s3://")
+    data = storage.cat_file(name)
+    storage.pipe_file(name, data[:-1] + bytes([data[-1] ^ 1]))
+    assert intact(out, counting, YEAR, seen) == (False, None)
+    storage.pipe_file(name, data)
+    assert intact(out, counting, YEAR, seen)[0]
 
 
 # ---------------------------------------------------------------- what is wrong outside

@@ -22,7 +22,9 @@ from benchmarks.country_regions import region_files, write_folders
 from benchmarks.submissions import CENTS
 from pipelines.publish.history import read_history
 from pipelines.publish.package import SUMS, sums_of
+from pipelines.publish.portal.site import build_site
 from pipelines.publish.release import current_release, publish, release_files, withdraw
+from pipelines.publish.rollup_withdrawal import ground_of, withdraw_rollup
 from pipelines.publish.tables import read_parquet
 from pipelines.publish.verify import verify
 from pipelines.settings import PROJECT
@@ -205,6 +207,80 @@ def test_nothing_to_add_is_not_published(tree: Tree, tmp_path: Path) -> None:
     shutil.copytree(tree.regions, empty.regions, dirs_exist_ok=True)
     assert stopped_by(empty.roll_up()) == {"regions_counted"}
     assert current_release(empty.out, ROLLUP, YEAR) is None
+
+
+def take_back(tree: Tree, codes: Iterable[str]) -> None:
+    for code in codes:
+        withdraw(tree.out, code, YEAR, read_history(tree.out, code, YEAR).current, "测试", f"批准人{code[:2]}")
+
+
+def test_a_roll_up_of_which_everything_was_withdrawn_is_withdrawn_with_its_reason(tree: Tree) -> None:
+    first = read_history(tree.out, ROLLUP, YEAR).current
+    take_back(tree, CODES[:1])
+    assert tree.roll_up().success
+    second = read_history(tree.out, ROLLUP, YEAR).current
+    assert second != first
+    take_back(tree, CODES[1:])
+    result = tree.roll_up()
+    assert result.success
+    assert stopped_by(result) == set()
+    history = read_history(tree.out, ROLLUP, YEAR)
+    assert history.current == ""
+    assert [(event.event, event.id) for event in history.events[-2:]] == [("withdrawn", first), ("withdrawn", second)]
+    assert "已全部撤回" in history.events[-1].reason
+    assert history.events[-1].approved_by.startswith(
+        "、".join(dict.fromkeys(f"批准人{code[:2]}" for code in CODES[1:]))
+    )
+    assert current_release(tree.out, ROLLUP, YEAR) is None
+    found = verify(tree.out / ROLLUP / str(YEAR) / "releases" / second).findings
+    assert [finding.rule for finding in found] == ["release_withdrawn"]
+    [event] = result.asset_materializations_for_node("rollup")
+    assert event.metadata["撤回的汇总 / withdrawn roll-ups"].value == f"{first}、{second}"
+    build_site(tree.out, tree.out / "portal")
+    page = (tree.out / "portal" / ROLLUP / str(YEAR) / "index.html").read_text(encoding="utf-8")
+    assert history.events[-1].reason in page
+    assert second in page
+    assert stopped_by(tree.roll_up()) == {"regions_counted"}  # nothing stands any more
+    publish_county(tree.out, count=2, code=CODES[0], year=YEAR)
+    assert tree.roll_up().success
+    assert read_history(tree.out, ROLLUP, YEAR).current not in ("", first, second)
+
+
+def test_what_is_merely_gone_withdraws_nothing(tree: Tree) -> None:
+    """A folder that was lost is no withdrawal; without a record nothing is taken back."""
+    before = read_history(tree.out, ROLLUP, YEAR)
+    take_back(tree, CODES[1:])
+    shutil.rmtree(tree.out / CODES[0])
+    result = tree.roll_up()
+    assert stopped_by(result) == {"regions_counted"}
+    [check] = [one for one in result.get_asset_check_evaluations() if one.check_name == "regions_counted"]
+    assert CODES[0] in str(check.metadata["原因 / reason"].value)
+    assert CODES[1] not in str(check.metadata["原因 / reason"].value)
+    assert read_history(tree.out, ROLLUP, YEAR) == before
+    ground = ground_of(tree.out, YEAR)
+    assert ground is not None
+    with pytest.raises(ValueError, match="ground"):
+        withdraw_rollup(tree.out, YEAR, ground)
+    file = tree.out / ROLLUP / str(YEAR) / "releases" / before.current / "data" / "51" / "rollup_regions.parquet"
+    file.chmod(0o644)
+    file.write_bytes(b"")
+    ground = ground_of(tree.out, YEAR)
+    assert ground is not None
+    assert (ground.lost, ground.others) == (False, None)
+
+
+def test_a_byte_that_was_changed_behind_a_files_back_is_seen(tree: Tree) -> None:
+    """Same size, time put back: the time of the inode tells. And a release is known again by its stamps alone."""
+    assert tree.roll_up().success
+    path = Path(str(current_release(tree.out, CODES[0], YEAR))) / "data" / "county_totals.parquet"
+    stat, data = path.stat(), path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert stopped_by(tree.roll_up()) == {"no_rollup_errors"}
+    path.write_bytes(data)
+    assert worked_out(tree.roll_up()) == []
 
 
 def test_a_year_that_a_region_does_not_release_is_not_missing(tree: Tree) -> None:

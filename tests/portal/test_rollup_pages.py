@@ -18,6 +18,7 @@ from pipelines.publish.portal.releases import SiteError
 from pipelines.publish.portal.rollup import read_rollup, rollup_years
 from pipelines.publish.portal.site import INDEX
 from pipelines.publish.release import publish, withdraw
+from pipelines.publish.rollup_withdrawal import REASON
 from pipelines.storage import ROLLUP
 from tests.aggregate.country import COUNTIES, YEAR, figures, known, package, place, released, roll_up, totals
 from tests.portal.front import serving
@@ -141,9 +142,15 @@ def test_the_same_again_is_reused_and_a_new_roll_up_is_not(out: Path, tmp_path: 
     assert build_site(tmp_path, tmp_path / "portal").rebuilt == ((COUNTIES[1], YEAR), (ROLLUP, YEAR))
     index = json.loads((tmp_path / "portal" / INDEX).read_bytes())
     assert [part["release"] for part in index["parts"] if part["region"] == ROLLUP] == [first.id]
-    withdraw(tmp_path, ROLLUP, YEAR, first.id, "测试", "测试员")
+    withdraw(tmp_path, ROLLUP, YEAR, first.id, "全部撤回", "测试员")
     build_site(tmp_path, tmp_path / "portal")
-    assert not (tmp_path / "portal" / ROLLUP).exists()
+    assert names(tmp_path) == [f"{BASE}/index.html", "rollup/index.html"]
+    assert not (tmp_path / "portal" / BASE / "releases").exists()
+    page = read(tmp_path, f"{BASE}/index.html").text_content()
+    assert all(text in page for text in (first.id, "全部撤回", "测试员", f"{YEAR}年度"))
+    assert f"{YEAR}/index.html" in read(tmp_path, "rollup/index.html").xpath("//section//a/@href")
+    assert f"{BASE}/index.html" in read(tmp_path, "index.html").xpath("//section//a/@href")
+    assert not build_site(tmp_path, tmp_path / "portal").changed
 
 
 def test_a_damaged_roll_up_leaves_the_site_as_it_is(tmp_path: Path) -> None:
@@ -155,6 +162,27 @@ def test_a_damaged_roll_up_leaves_the_site_as_it_is(tmp_path: Path) -> None:
         read_rollup(tmp_path, YEAR)
     with pytest.raises(SiteError):
         build_site(tmp_path, tmp_path / "portal")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_roll_up_that_was_withdrawn_opens_and_fits(
+    browser: Browser,  # noqa: F811
+    axe: str,  # noqa: F811
+    tmp_path: Path,
+    width: str,
+) -> None:
+    publish_county(tmp_path, count=2, code=COUNTIES[0])
+    gone = publish(package(country()), tmp_path, ROLLUP, YEAR)
+    withdraw(tmp_path, ROLLUP, YEAR, gone.id, " / ".join(REASON), "负责人")
+    build_site(tmp_path, tmp_path / "portal")
+    with serving(tmp_path / "portal") as base:
+        for path in ("index.html", "rollup/index.html", f"{BASE}/index.html"):
+            page = browser.new_page(viewport={"width": WIDTHS[width], "height": 900})
+            page.goto(f"{base}/{path}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            page.evaluate(axe)
+            assert page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"] == [], path
+            page.close()
 
 
 @pytest.fixture(scope="module")

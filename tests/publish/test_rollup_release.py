@@ -18,9 +18,17 @@ from pipelines.publish.package_checks import check_package
 from pipelines.publish.release import current_release, publish, withdraw
 from pipelines.publish.rollup_changes import rollup_changes
 from pipelines.publish.rollup_checks import PartFacts
-from pipelines.publish.rollup_memory import recall, remember
+from pipelines.publish.rollup_memory import recall, remember, stamps_of
 from pipelines.publish.rollup_package import part_files
-from pipelines.publish.rollup_source import Counting, Seen, counting_release, released_regions, released_totals
+from pipelines.publish.rollup_source import (
+    READ,
+    Counting,
+    Seen,
+    counting_release,
+    intact,
+    released_regions,
+    released_totals,
+)
 from pipelines.publish.rollup_verified import RollupCheck, check_rollup_files
 from pipelines.publish.verify import check_files, verify
 from pipelines.storage import ROLLUP, latest_path
@@ -106,6 +114,30 @@ def test_a_missing_file_and_an_unreadable_pointer_are_seen(out: Path) -> None:
     assert "is missing" in found.reason_en
     latest_path(out, CODE, YEAR).write_bytes(b"{")
     assert isinstance(counting_release(out, CODE, YEAR), Unusable)
+
+
+def test_a_release_that_was_compared_is_known_by_its_stamps_until_a_file_moves(out: Path) -> None:
+    counting = counting_release(out, CODE, YEAR)
+    assert isinstance(counting, Counting)
+    folder = UPath(str(current_release(out, CODE, YEAR)))
+    assert stamps_of(folder, READ) is None  # written just now: another write might leave the same times
+    stamps = stamps_of(folder, READ, settled=0)
+    assert stamps is not None
+    seen = Seen(sums_sha256=counting.sums_sha256, stamps=stamps)
+    assert stamps_of(folder, ("no such file",), settled=0) is None
+    spoil(out, READ[-1], lambda data: data)  # the same bytes, written again
+    assert stamps_of(folder, READ, settled=0) != stamps
+    assert intact(out, counting, YEAR, seen)[0]
+    spoil(out, READ[-1], lambda data: data[:-1] + bytes([data[-1] ^ 1]))
+    assert intact(out, counting, YEAR, seen) == (False, None)
+
+
+def test_storage_that_gives_no_tags_is_always_read() -> None:
+    folder = UPath("memory://releases-without-tags/a")
+    for name in READ:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    assert stamps_of(folder, READ) is None
 
 
 def resealed(out: Path, name: str, data: bytes) -> ReleasedTotals | Unusable:

@@ -1,4 +1,4 @@
-"""Regions and years whose every release was withdrawn: what stays is the record, with the reasons.
+"""Regions and years, roll-ups too, whose every release was withdrawn: what stays is the record, with the reasons.
 
 Belongs here: finding them and the page that stands where the dataset's pages were. Does not belong here: withdrawn
 releases of a dataset that still has one (its page on quality lists them, views.py).
@@ -13,12 +13,12 @@ import msgspec
 from pipelines.publish.history import Event, read_history
 from pipelines.publish.portal.pages import render
 from pipelines.publish.portal.releases import dated_folders
-from pipelines.storage import Place, releases_path
+from pipelines.storage import ROLLUP, Place, releases_path
 from schemas.descriptor import DESCRIPTOR
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """A region and year without a release that counts. The titles are those of the release published last."""
+    """A region (or the roll-up) and year without a release that counts. The titles are those of the last one."""
 
     region: str
     year: int
@@ -41,9 +41,12 @@ def _titles(out: Place, region: str, year: int, identifier: str) -> tuple[str, s
 
 
 def gone_datasets(out: Place) -> tuple[Gone, ...]:
-    """The regions and years below ``out`` whose every release was withdrawn, in order. Raises HistoryError."""
+    """The regions and years below ``out`` whose every release was withdrawn, in order, then such roll-ups.
+
+    Raises HistoryError.
+    """
     found = []
-    for region, year in dated_folders(out):
+    for region, year in (*dated_folders(out), *dated_folders(out, ROLLUP)):
         history = read_history(out, region, year)
         if history.events and not history.current:
             last = next(event.id for event in reversed(history.events) if event.event == "published")

@@ -89,12 +89,14 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
         return len(data), sha256(data)
 
 
-def dated_folders(out: Place) -> tuple[tuple[str, int], ...]:
-    """The (region, year) pairs below ``out`` that have a folder, in order."""
+def dated_folders(out: Place, only: str = "") -> tuple[tuple[str, int], ...]:
+    """The (region, year) pairs below ``out`` that have a folder, in order. ``only``: of what stands in a region's
+    place, such as the roll-up.
+    """
     root = place(out)
-    if not root.exists():
+    if not (root / only).exists():
         return ()
-    regions = sorted(path.name for path in root.iterdir() if _REGION.fullmatch(path.name))
+    regions = [only] if only else sorted(path.name for path in root.iterdir() if _REGION.fullmatch(path.name))
     found = []
     for region in regions:
         years = sorted(path.name for path in (root / region).iterdir() if _YEAR.fullmatch(path.name))

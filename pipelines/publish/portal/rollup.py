@@ -7,7 +7,6 @@ Belongs here: reading the roll-up's release that counts, and what its pages say.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -21,10 +20,10 @@ from pipelines.publish.package import README, SIGNATURE, SUMS
 from pipelines.publish.portal.bars import bar_svg
 from pipelines.publish.portal.charts_view import Chart, Line, shown
 from pipelines.publish.portal.pages import render
-from pipelines.publish.portal.releases import Row, SiteError, Version, read_version
+from pipelines.publish.portal.releases import Row, SiteError, Version, dated_folders, read_version
 from pipelines.publish.portal.views import SEVERITY_WORDS, Download
 from pipelines.publish.tables import read_parquet
-from pipelines.storage import ROLLUP, Place, place, releases_path, sha256
+from pipelines.storage import ROLLUP, Place, releases_path, sha256
 from schemas.charts import charts_of
 from schemas.descriptor import DESCRIPTOR, FORMATS
 from schemas.findings import SEVERITIES
@@ -41,7 +40,6 @@ OUTCOMES = {
     "other_edition": ("表式版本不同，未计入", "Another edition, left out"),
     "damaged": ("版本损坏，未计入", "Damaged, left out"),
 }
-_YEAR = re.compile(r"20\d{2}")
 
 
 class RollUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,11 +64,7 @@ class RollUp(msgspec.Struct, frozen=True, kw_only=True):
 
 def rollup_years(out: Place) -> tuple[int, ...]:
     """The years whose roll-up has a release that counts, in order."""
-    root = place(out) / ROLLUP
-    if not root.exists():
-        return ()
-    years = sorted(int(path.name) for path in root.iterdir() if _YEAR.fullmatch(path.name))
-    return tuple(year for year in years if read_latest(out, ROLLUP, year) is not None)
+    return tuple(year for _, year in dated_folders(out, ROLLUP) if read_latest(out, ROLLUP, year) is not None)
 
 
 def read_rollup(out: Place, year: int) -> RollUp:
@@ -103,7 +97,7 @@ def rollup_summary(rollup: RollUp) -> dict[str, Any]:
         "id": rollup.current.id,
         "synthetic": rollup.synthetic,
         "note": rollup.descriptor.get("x-synthetic-note") or {},
-        "known": country["regions_known"],
+        "adds": country["regions_known"] - country["regions_within"],
         "counted": country["regions_counted"],
         "headline": _headline(rollup, COUNTRY),
     }
@@ -345,14 +339,15 @@ def rollup_files(rollup: RollUp, datasets: Collection[str]) -> dict[str, bytes]:
     return {f"{ROLLUP}/{rollup.year}/{name}": data for name, data in sorted(files.items())}
 
 
-def rollups_page(summaries: Sequence[Mapping[str, Any]]) -> bytes:
-    """The list of years of the roll-up, newest first."""
+def rollups_page(summaries: Sequence[Mapping[str, Any]], gone: Sequence[int] = ()) -> bytes:
+    """The list of years of the roll-up, newest first. ``gone``: years whose roll-up was withdrawn."""
     ordered = sorted(summaries, key=lambda one: -one["year"])
     note: Mapping[str, str] = next((one["note"] for one in ordered if one["synthetic"]), {})
     return render(
         "rollups.html",
         root="../",
         rollups=ordered,
+        gone=sorted(gone, reverse=True),
         synthetic=any(one["synthetic"] for one in ordered),
         note_zh=note.get("zh", ""),
         note_en=note.get("en", ""),

@@ -255,8 +255,9 @@ def _shared(
         "index.html": catalogue_page([part.summary for part in parts], [one["year"] for one in rolled], listed),
         **{one.page: gone_page(one) for one in gone},
     }
-    if rolled:
-        files[f"{ROLLUP}/index.html"] = rollups_page(rolled)
+    rolled_back = [one.year for one in gone if one.region == ROLLUP]
+    if rolled or rolled_back:
+        files[f"{ROLLUP}/index.html"] = rollups_page(rolled, rolled_back)
     for region in dict.fromkeys(part.region for part in parts):
         path = f"{region}/index.html"
         now = [part for part in parts if part.region == region]
