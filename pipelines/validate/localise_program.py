@@ -117,6 +117,19 @@ class Program:
         self._row(-self._infinity, float(size), columns, [1.0] * len(columns))
 
 
+def _confirmed(
+    system: System, laid: Laid, cells: Iterable[int], chosen: frozenset[int], free: frozenset[int]
+) -> Changes | None:
+    """What a set that the solver found becomes; None where exact arithmetic does not bear the solver out.
+
+    That happens only beside figures of ten and more digits: the solver's tolerance then hides a broken sum.
+    """
+    touched = {row for cell in chosen | free for row, _ in system.columns[cell]}
+    if any(row in laid.residuals and row not in touched for cell in cells for row, _ in system.columns[cell]):
+        return None
+    return solve(system, laid, [*sorted(chosen), *sorted(free)])
+
+
 def smallest_sets(
     system: System,
     laid: Laid,
@@ -128,7 +141,8 @@ def smallest_sets(
 ) -> list[Changes]:
     """At most ``most`` smallest sets with the figures they imply, confirmed exactly, in form order.
 
-    Empty where HiGHS finds none within its limits of effort: then nobody knows, and nothing is proposed.
+    Empty where HiGHS finds none within its limits of effort, or one that exact arithmetic does not bear out: nobody
+    knows then, and nothing is proposed.
     """
     free, must = frozenset(unknown), frozenset(sure)
     program = Program(system, laid, cells, free, must)
@@ -139,8 +153,10 @@ def smallest_sets(
         steps += taken
         if not chosen:
             break
-        changes = solve(system, laid, [*sorted(chosen), *sorted(free)])
-        if changes is not None and chosen <= changes.keys() and admissible(system, laid, changes, chosen):
+        changes = _confirmed(system, laid, cells, chosen, free)
+        if changes is None:
+            break
+        if chosen <= changes.keys() and admissible(system, laid, changes, chosen):
             if not found:
                 program.no_larger(len(chosen))
             found[chosen] = changes

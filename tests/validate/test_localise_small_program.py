@@ -145,3 +145,18 @@ def test_the_solver_works_the_same_on_every_machine():
 def test_the_solver_prints_nothing(capfd):
     assert by_program(spoilt(TIED), most=1)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("large", [10**6, 10**10, 10**12, 10**15])
+def test_no_answer_leaves_a_sum_broken_however_large_a_figure_is(large):
+    """Beside a figure of so many digits the solver takes 1 for nothing; exact arithmetic does not."""
+    good = small.right(1)
+    wrong = {"requests.granted.natural_person": good["requests.granted.natural_person"] + large}
+    wrong["requests.carried_out.commercial_enterprise"] = good["requests.carried_out.commercial_enterprise"] + 1
+    laid = lay(CUT, good | wrong)
+    answers = by_program(laid)
+    for changes in answers:
+        after = good | wrong | {CUT.names[cell]: figure for cell, figure in changes.items()}
+        assert lay(CUT, after).residuals == {}
+    if large == 10**6:
+        assert {CUT.at[cell]: good[cell] for cell in wrong} in answers
