@@ -100,6 +100,7 @@ def chain(bodies: int, clock: Clock, folder: Path) -> dict[str, int]:
     from schemas.region import Decisions
 
     made = make_returns(folder, bodies)
+    gc.freeze()  # a run decodes its readings one by one: the collector must not go through them all again and again
     region, year, form, rules, reads = made.region, made.year, made.form, made.rules, made.reads
     code, decisions, received = region.settings.code, Decisions(), made.received
     cells = cells_frame(reads, code, year)
