@@ -13,14 +13,20 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+import polars as pl
 
 from benchmarks.localise_cases import Broken, Generator
 from benchmarks.localise_peer import smallest_change
 from benchmarks.machine import libraries
-from benchmarks.section import Cell, Figures, Section, main, table
-from pipelines.validate.localise import Case, localise, localise_many
+from benchmarks.section import Cell, Figures, Section, main, median_ratio, table
+from pipelines.validate.localise import localise
+from pipelines.validate.localise_stream import localiser, locate
 from pipelines.validate.localise_system import system
+from schemas.form import load_form
+from schemas.frames import ATTRIBUTES, wide_types
+from schemas.rules import load_rules
 
 DENSITIES = ((0.25, "sparse"), (0.8, "dense"))
 SUBMISSIONS, DIRTY = 200_000, 0.05
@@ -74,30 +80,49 @@ def accuracy(
     ]
 
 
+def frame_of(returns: Sequence[Broken]) -> pl.DataFrame:
+    """Wrong returns as rows of the wide frame; the region of each is its number."""
+    form, rules = load_form(EDITION), load_rules(EDITION)
+    types = wide_types(form, rules)
+    same = dict.fromkeys(types) | {"year": 2023, "body": "", "file": "", "file_sha256": "", "not_whole": 0}
+    same |= dict.fromkeys(ATTRIBUTES, False)
+    rows = [same | {"region": str(number)} | broken.values for number, broken in enumerate(returns)]
+    return pl.DataFrame(rows, schema=types, orient="row")
+
+
 def mass(figures: Figures, count: int, rounds: int) -> list[list[Cell]]:
-    """Seconds for all wrong returns of many submissions, in one process and in two, in turn."""
+    """Seconds for all wrong returns of many submissions, together and one by one, in turn; both find the same."""
     rows: list[list[Cell]] = []
+    localiser(EDITION)
     for density, word in DENSITIES:
-        generator = Generator(3, density)
-        names = [cell.id for cell in generator.form.cells]
-        cases = [Case(tuple(broken.values[name] for name in names)) for broken in generator.dirty(count)]
-        taken: dict[int, list[float]] = {1: [], 2: []}
+        broken = frame_of(list(Generator(3, density).dirty(count)))
+        each = system(EDITION)
+        values = [{name: row[name] for name in each.names} for row in broken.iter_rows(named=True)]
+        taken: dict[str, list[float]] = {"together": [], "one_by_one": []}
         single = 0.0
         for _ in range(rounds):
-            for processes, seconds in taken.items():
-                begin = time.perf_counter()
-                answers = localise_many(EDITION, cases, processes=processes)
-                seconds.append(time.perf_counter() - begin)
-                single = sum(len(answer) == 1 for answer in answers) / count
-        for processes, seconds in taken.items():
-            key = f"mass.{word}.processes_{processes}"
+            begin = time.perf_counter()
+            found = locate(EDITION, broken)
+            taken["together"].append(time.perf_counter() - begin)
+            begin = time.perf_counter()
+            answers = [localise(each, own, most=5) for own in values]
+            taken["one_by_one"].append(time.perf_counter() - begin)
+            told = [
+                (str(at), c.cell, c.proposed) for at, answer in enumerate(answers) for e in answer for c in e.changes
+            ]
+            if told != found.select("region", "cell", "proposed").rows():
+                raise SystemExit("together and one by one find different cells")
+            single = sum(len(answer) == 1 for answer in answers) / count
+        for way, seconds in taken.items():
+            key = f"mass.{word}.{way}"
             rows.append([
                 word,
-                str(processes),
+                way.replace("_", " "),
                 figures(f"{key}.seconds", statistics.median(seconds), "{:.2f}"),
                 figures(f"{key}.returns_s", count / statistics.median(seconds), "{:,.0f}"),
                 figures(f"{key}.single", single, "{:.1%}"),
             ])  # fmt: skip
+        figures(f"mass.{word}.gain", median_ratio(taken["one_by_one"], taken["together"]), "{:.1f}")
     return rows
 
 
@@ -115,7 +140,7 @@ def measure(quick: bool) -> Section:
         figures=figures.values,
         tables=(
             table(f"{count:,} cases of each kind, {peer} of them also by HiGHS, in turn.", heads, rows),
-            table(many, ("figures", "processes", "seconds", "returns a second", "one explanation"),
+            table(many, ("figures", "way", "seconds", "returns a second", "one explanation"),
                   mass(figures, wrong, rounds)),
         ),
         notes=(

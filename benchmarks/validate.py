@@ -120,6 +120,8 @@ def medians(figures: Figures, rows: int, rounds: Rounds) -> list[tuple[Cell, ...
             figures(f"{key}.peak_mib", peak, "{:,.0f} MiB"),
             f"{imported:,.0f} MiB",
         ))  # fmt: skip
+        if name == "stream_localise" and "stream" in of:
+            figures(f"{key}.x_stream", median_ratio(seconds, of["stream"]["seconds"]), "{:.2f}")
     return cells
 
 

@@ -1,9 +1,9 @@
 """Naming the wrong cell: all smallest sets of changes that satisfy every error rule, ranked, nothing corrected.
 
 Belongs here: putting together the parts of the search (Fellegi and Holt's principle: change as few figures as
-possible), one return or many. Does not belong here: the parts: equations (localise_system.py), enumeration
-(localise_search.py), conditional rules (localise_sides.py), many changes (localise_program.py), slips that move a whole
-line (localise_lines.py), ranking and words (slips.py).
+possible). Does not belong here: the parts: equations (localise_system.py), enumeration (localise_search.py),
+conditional rules (localise_sides.py), many changes (localise_program.py), slips that move a whole line
+(localise_lines.py), ranking and words (slips.py); thousands of returns at once (localise_stream.py).
 """
 
 from __future__ import annotations
@@ -19,22 +19,13 @@ from pipelines.validate.claims import readings, signed
 from pipelines.validate.localise_lines import hypotheses
 from pipelines.validate.localise_search import MAX_DEPTH, Changes, Reduced, admissible, closing_sets, solve, start
 from pipelines.validate.localise_sides import repairs, sides_hold
-from pipelines.validate.localise_system import Component, Exact, Laid, System, lay, system, to_figure
+from pipelines.validate.localise_system import Component, Exact, Laid, System, lay, to_figure
 from pipelines.validate.slips import Against, Slip, Stands, Witnesses, line_slip, reason, slips_of, stands
 from schemas.intake import Change, Claim, Explanation
 
 Figure = Decimal | int
 MOST_UNKNOWN = 30  # a part of the form with more missing figures than this is not localised: it was not filled in
 MOST_COMBINED = 5000  # explanations of independent parts are combined up to this many
-PARALLEL_FROM = 2000  # fewer returns than this are done before a second process has started
-
-
-class Case(msgspec.Struct, frozen=True):
-    """One return for ``localise_many``: figures in form order (None: missing), last year's, claims of its text."""
-
-    figures: tuple[Figure | None, ...]
-    previous: dict[str, Figure] = {}
-    claims: tuple[Claim, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -336,41 +327,3 @@ def _worded(system: System, ranked: Ranked, before: Against, number: int, whole:
         for cell in sorted(whole.changes)
     )
     return Explanation(rank=number, changes=changes, reason=zh, reason_en=en)
-
-
-def _case(system: System, case: Case, most: int | None) -> tuple[Explanation, ...]:
-    values = {name: value for name, value in zip(system.names, case.figures, strict=True) if value is not None}
-    return localise(system, values, previous=case.previous, claims=case.claims, most=most)
-
-
-def _chunk(
-    edition: str, attributes: frozenset[str], most: int | None, cases: Sequence[Case]
-) -> list[tuple[Explanation, ...]]:
-    compiled = system(edition, attributes)
-    return [_case(compiled, case, most) for case in cases]
-
-
-def localise_many(
-    edition: str,
-    cases: Sequence[Case],
-    *,
-    attributes: frozenset[str] = frozenset(),
-    most: int | None = 5,
-    processes: int = 2,
-) -> list[tuple[Explanation, ...]]:
-    """``localise`` for many returns of one edition, in their order, by up to ``processes`` processes.
-
-    The answer does not depend on the number of processes.
-    """
-    if processes < 2 or len(cases) < PARALLEL_FROM:
-        return _chunk(edition, attributes, most, cases)
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from functools import partial
-
-    step = max(1, len(cases) // (processes * 8))
-    chunks = [cases[begin : begin + step] for begin in range(0, len(cases), step)]
-    # spawn: the asking process may hold threads (polars), which fork does not copy
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        answers = pool.map(partial(_chunk, edition, attributes, most), chunks)
-        return [answer for chunk in answers for answer in chunk]

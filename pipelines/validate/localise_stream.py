@@ -32,6 +32,7 @@ from schemas.rules import LAST_YEAR, Rule
 from schemas.slips import load_slips
 
 LOT = 10_000  # broken returns explained together
+FEW = 200  # fewer are explained sooner one by one
 LOCATED: dict[str, pl.DataType] = {
     "region": pl.String(),
     "file": pl.String(),
@@ -200,6 +201,9 @@ def locate(edition: str, broken: pl.DataFrame, *, most: int | None = 5) -> pl.Da
     for attributes, same in freed.group_by(ATTRIBUTES, maintain_order=True):
         held = frozenset(name for name, has in zip(ATTRIBUTES, attributes, strict=True) if has)
         prepared, at = localiser(edition, held), same["row"].cast(pl.Int64)
+        if len(at) < FEW:
+            parts.append(prepared.one_by_one(broken, at.to_numpy(), most))
+            continue
         table, alone = prepared.together(block_of(prepared.compiled, broken[at]), most)
         parts.append(table.with_columns(at.gather(table["row"]).alias("row")))
         parts.append(prepared.one_by_one(broken, at.to_numpy()[alone], most))

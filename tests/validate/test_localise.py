@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.localise_cases import Generator
-from pipelines.validate.localise import Case, localise, localise_many
+from pipelines.validate.localise import localise
 from pipelines.validate.localise_lines import hypotheses
 from pipelines.validate.localise_system import compile_system, lay, system
 from schemas.intake import Claim
@@ -320,22 +320,6 @@ def test_the_order_is_the_same_every_time():
     for case in [generator.swap_horizontal() for _ in range(5)] + [generator.wrong_cells(3) for _ in range(5)]:
         shuffled = dict(reversed(list(case.values.items())))
         assert localise(SYSTEM, case.values) == localise(SYSTEM, shuffled)
-
-
-def test_many_returns_are_localised_in_order_whatever_the_number_of_processes(monkeypatch):
-    monkeypatch.setattr("pipelines.validate.localise.PARALLEL_FROM", 10)
-    generator = Generator(9, 0.4)
-    cases = [
-        Case(tuple(broken.values[name] for name in SYSTEM.names), claims=broken.claims)
-        for broken in [*generator.dirty(20), generator.dispute()]
-    ]
-    cases.append(Case(tuple(None if name == REQUESTS[0] else dense()[name] for name in SYSTEM.names)))
-    one = localise_many("2021", cases, processes=1)
-    assert one == localise_many("2021", cases, processes=2)
-    assert changes(one[-1][0]) == {REQUESTS[0]: dense()[REQUESTS[0]]}
-    values = dict(zip(SYSTEM.names, cases[-2].figures, strict=True))
-    assert one[-2] == localise(SYSTEM, values, claims=cases[-2].claims, most=5)
-    assert localise_many("2021", []) == []
 
 
 def test_a_form_of_ones_own_is_compiled_the_same():

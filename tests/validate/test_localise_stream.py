@@ -29,6 +29,12 @@ from schemas.slips import slip_kinds
 from tests.facts import FORM, RULES, dense
 
 
+@pytest.fixture(autouse=True)
+def however_few(monkeypatch):
+    """All go the way of many, as few as they are."""
+    monkeypatch.setattr(localise_stream, "FEW", 0)
+
+
 def table(rows, edition="2021"):
     """Submissions with the given figures by column name, all others missing."""
     form, rules = load_form(edition), load_rules(edition)
@@ -156,6 +162,14 @@ def test_what_is_handed_over_by_a_pass_is_explained_in_order_whatever_the_lots(m
         monkeypatch.setattr(localise_stream, "LOT", lot)
         passed = scan_frame(FORM, RULES, frame, batch_rows=1000, broken=True)
         assert pl.concat(located("2021", passed)).equals(whole)
+
+
+def test_a_few_go_one_by_one_to_the_same_answers(monkeypatch):
+    broken = drawn(1500)
+    many = locate("2021", broken)
+    monkeypatch.setattr(localise_stream, "FEW", broken.height + 1)
+    monkeypatch.delattr(localise_stream.Localiser, "together")
+    assert locate("2021", broken).equals(many)
 
 
 def test_a_clean_pass_has_nothing_to_explain():
