@@ -19,7 +19,7 @@ from pipelines.ingest.labels import (
     vocabulary,
 )
 from pipelines.ingest.lines import Slot, flatten, stream
-from pipelines.ingest.match import Match, Reading, _choose, _lonely, _lossy, find_regions, match
+from pipelines.ingest.match import Match, Reading, _better, _choose, _lonely, _lossy, find_regions, match
 from pipelines.ingest.plan import RowPlan, TablePlan, table_plans
 from pipelines.ingest.records import Record, by_lines, by_stream
 from pipelines.ingest.windows import begin_of_full
@@ -415,6 +415,8 @@ def test_a_row_with_fewer_cells_than_heads_is_not_placed_by_them() -> None:
 def test_what_is_not_said_of_a_reading_is_so() -> None:
     bare = Reading(PLAN, {})
     assert (bare.stray, bare.clash, bare.found) == (0, (), False)
+    twin = Reading(PLAN, {})
+    assert _better(bare, twin) is bare  # of equals the first
 
 
 def test_a_line_belongs_to_the_table_of_most_of_its_labels() -> None:
