@@ -299,6 +299,27 @@ def test_other_findings_are_final():
     assert final([])
 
 
+def test_on_other_storage_the_same_readings_and_the_same_keeping(box, monkeypatch):
+    monkeypatch.setattr("pipelines.ingest.kept.PART_READINGS", 10)
+    here, _ = box.run()
+    local, box.data = box.inbox, "memory://bulk/data"
+    there = inbox_path(box.data, CODE, YEAR)
+    for path in local.rglob("*"):
+        if path.is_file():
+            (there / path.relative_to(local).as_posix()).parent.mkdir(parents=True, exist_ok=True)
+            (there / path.relative_to(local).as_posix()).write_bytes(path.read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(KeptReadings, "fold", lambda self, readings: None)  # as if it were killed just before
+        intake.read_received(box.data, box.look(), 2)
+    assert len([path for path in box.kept.iterdir() if path.name.endswith(PART)]) >= 5
+    readings, before = intake.read_received(box.data, box.look(), 2)
+    assert packed_bytes(readings) == here
+    assert before == FILES - sum(not final([read]) for read in readings)
+    assert [path.name for path in box.kept.iterdir()] == [WHOLE]
+    assert intake.read_received(box.data, box.look(), 2)[1] == before
+    there.fs.rm("/bulk", recursive=True)
+
+
 def test_a_damaged_original_is_read_but_its_reading_is_not_kept(box):
     files = box.look()
     csv = files.filter(pl.col("file").str.ends_with(".csv")).row(0, named=True)
