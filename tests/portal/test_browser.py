@@ -452,13 +452,36 @@ def test_a_figure_leads_to_the_bodies_files_and_places_behind_it(visit: Visit, d
     assert table.count("统计表!C14") == len(rows)
 
 
-def test_a_table_too_long_to_keep_is_looked_through_for_each_cell(visit: Visit, dataset: Dataset) -> None:
+def as_if_long(visit: Visit, path: str, rows: int, shown: int = 2000) -> Page:
+    """A page whose script takes a table of more than ``rows`` for one that is too long to keep."""
     script = (STATIC / "portal.js").read_text(encoding="utf-8")
     assert script.count("=4e5,") == script.count("=2e3;") == 1
-    script = script.replace("=4e5,", "=9,").replace("=2e3;", "=2;")  # as if the county had very many bodies
+    script = script.replace("=4e5,", f"={rows},").replace("=2e3;", f"={shown};")
     page = visit(f"{DATASET}/figures.html")
     page.route("**/portal.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
-    page.goto(page.url.replace("figures.html", "trace.html"))
+    page.goto(page.url.replace("figures.html", path))
+    return settled(page)
+
+
+def test_a_table_too_long_to_keep_is_filtered_group_by_group(visit: Visit, dataset: Dataset) -> None:
+    cell = "requests.received.total"
+    page = as_if_long(visit, f"data.html#table=body_cells&f.cell={cell}", rows=50)
+    rows = [row for row in dataset.rows("body_cells") if row["cell"] == cell]
+    assert status(page).startswith(f"{len(rows)} 行（共 {len(dataset.rows('body_cells')):,} 行）")
+    assert cells(page, 1) == [row["body"] for row in rows][:25]
+    page.fill("[data-filter-column=cell]", "requests")
+    until(page, "document.getElementById('status').innerText.includes('请再加条件')")
+    assert status(page).startswith("符合条件的超过 50 行")
+    page.click("#clear")
+    until(page, "/^[0-9]/.test(document.getElementById('status').innerText)")
+    with page.expect_download() as download:
+        page.click("#export")
+    assert download.value.suggested_filename == "body_cells.csv"
+    assert Path(download.value.path()).read_bytes() == dataset.current.files["data/body_cells.csv"]
+
+
+def test_a_table_too_long_to_keep_is_looked_through_for_each_cell(visit: Visit, dataset: Dataset) -> None:
+    page = as_if_long(visit, "trace.html", rows=50, shown=2)
     for cell in ("requests.received.total", "requests.granted.natural_person"):
         page.select_option("#cell", cell)
         rows = [row for row in dataset.rows("body_cells") if row["cell"] == cell]

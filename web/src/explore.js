@@ -1,6 +1,6 @@
 // The explorer: one table of the release, filtered, sorted and paged in the browser.
 import { figureText, parseFigure } from './figures.js'
-import { openParquet } from './parquet.js'
+import { MOST_ROWS, TooMany, openParquet } from './parquet.js'
 import { both, byId, bytesText, config, el, visible } from './text.js'
 
 const SIZES = ['25', '50', '100']
@@ -123,8 +123,10 @@ export function start() {
       const rows = await file.rows(from, Math.min(from + state.size, file.rowCount))
       return { total: file.rowCount, rows, all: undefined }
     }
-    one.all ??= await file.rows()
-    const all = one.all.filter((row) => conditions.every((test) => test(row)))
+    const test = (row) => conditions.every((holds) => holds(row))
+    const long = file.rowCount > MOST_ROWS
+    if (!long) one.all ??= await file.rows()
+    const all = long ? await file.filtered(test) : one.all.filter(test)
     if (state.sort && file.columns.includes(state.sort)) {
       all.sort((a, b) => compareValues(a[state.sort], b[state.sort]) * (state.down ? -1 : 1))
     }
@@ -190,7 +192,9 @@ export function start() {
     } catch (error) {
       if (mine !== turn) return
       status.className = 'status bad'
-      status.replaceChildren(both(
+      status.replaceChildren(error instanceof TooMany ? both(
+        `符合条件的超过 ${error.message} 行，请再加条件，或直接下载文件。`,
+        `More than ${error.message} rows; narrow the conditions, or download the file.`) : both(
         `读取失败（${error.message}）。请确认是通过 http 打开本站（本机可用 gongkai portal），或直接下载文件。`,
         'Reading failed. Open the site over http (gongkai portal serves it locally), or download the file.'))
     } finally {
@@ -200,6 +204,10 @@ export function start() {
 
   async function save() {
     const { file } = shown
+    if (!shown.all && file.rowCount > MOST_ROWS) {
+      el('a', { href: table().file.replace(/parquet$/, 'csv'), download: '' }).click()
+      return
+    }
     const rows = shown.all ?? await file.rows()
     const lines = [file.columns.join(',')]
     for (const row of rows) lines.push(file.columns.map((name) => csvValue(textOf(row[name], file.kinds[name]), file.kinds[name])).join(','))

@@ -5,6 +5,11 @@ import { decimalOf } from './figures.js'
 // A file below this size comes whole, in one request; of a larger one only the row groups that are needed.
 const SMALL = 1 << 16
 
+// A table of more rows is not kept whole in memory, nor is more of it shown at once.
+export const MOST_ROWS = 400_000
+
+export class TooMany extends Error {}
+
 /**
  * Opens a file. Figures arrive exact: decimals as BigInt in ten-thousandths (see figures.js), whole numbers as number.
  * `kinds` tells text, whole, decimal or boolean by column.
@@ -62,13 +67,17 @@ export async function openParquet(url, byteLength) {
     byteLength: source.byteLength,
     rowCount: Number(metadata.num_rows),
     rows,
-    /** The rows that `test` keeps, of `wanted` columns, group after group: no more than one group stands in memory. */
-    async filtered(test, wanted) {
+    /**
+     * The rows that `test` keeps, of `wanted` columns, group after group: no more than one group stands in memory.
+     * Throws TooMany where it keeps more than `most`.
+     */
+    async filtered(test, wanted, most = MOST_ROWS) {
       const found = []
       let start = 0
       for (const group of metadata.row_groups) {
         const end = start + Number(group.num_rows)
         for (const row of await rows(start, end, wanted)) if (test(row)) found.push(row)
+        if (found.length > most) throw new TooMany(most)
         start = end
       }
       return found

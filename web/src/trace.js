@@ -1,11 +1,9 @@
 // Behind a figure: every body, file and place that a county total is the sum of.
 import { figureText } from './figures.js'
-import { openParquet } from './parquet.js'
+import { MOST_ROWS, openParquet } from './parquet.js'
 import { both, byId, config, el, grouped, visible } from './text.js'
 
 const HEADS = [['单位', 'Body'], ['数值', 'Value'], ['原文', 'Text in the file'], ['位置', 'Place'], ['文件 SHA-256', 'SHA-256 of the file']]
-// A longer table of figures is not kept whole: each cell that is chosen is looked for in it.
-const MOST_ROWS = 400_000
 const COLUMNS = ['body', 'cell', 'value', 'raw', 'state', 'file_sha256', 'address']
 const MOST_SHOWN = 2000
 
@@ -69,7 +67,7 @@ export function start() {
       if (!data) {
         status.replaceChildren(both('读取中……', 'Reading…'))
         const [cells, totals] = await Promise.all([file('body_cells'), file('county_totals')])
-        const small = cells.rowCount <= MOST_ROWS
+        const small = cells.rowCount <= MOST_ROWS // else each cell that is chosen is looked for in the file
         data = { cells, totals: await totals.rows(), all: small ? await cells.rows() : undefined }
       }
       if (!data.all) {
