@@ -295,6 +295,9 @@ def test_rows_that_no_row_of_the_form_can_be_told_for_are_counted() -> None:
     assert stray(["别的什么事项", *figures], ["又一件别的事", *figures]) == 2
     assert stray(["别的什么事项", "4"]) == 0  # a crumb is no row of figures
     assert stray(["别的什么事项", *[""] * 7]) == 0  # nor are blanks
+    whole = [[FIRST.label, "1", "2", "3"], [SECOND.label, "4", "5", "6"]]
+    [narrow] = matched(*grid(["信息内容", *ABOVE], *whole, ["别的什么事项", "4"]).items).readings.values()
+    assert narrow.stray == 1  # where rows of one figure are, one is enough
 
 
 def reading(cells: dict[str, str], edition: str = "2021", name: str = "proactive") -> Reading:

@@ -383,3 +383,15 @@ def test_a_figure_missing_elsewhere_hides_no_line_slip():
     assert [each.kind for each in hypotheses(SYSTEM, lay(SYSTEM, without))] == ["shifted_right"]
     within = {cell: figure for cell, figure in shifted.items() if cell != "requests.granted.total"}
     assert hypotheses(SYSTEM, lay(SYSTEM, within)) == []
+
+
+def test_one_figure_before_equal_ones_is_no_shifted_row():
+    """Undoing a shift would change that one figure too; one wrong figure is the plainer reading."""
+    values = dict.fromkeys(dense(), 0)
+    columns = [column.id for column in FORM.table("requests").blocks[0].columns]
+    for row in ("granted", "processed", "received"):
+        values |= {f"requests.{row}.{column}": 1 for column in columns[:-1]} | {f"requests.{row}.total": 6}
+    assert breaches(values) == []
+    [explanation] = localise(SYSTEM, values | {"requests.granted.natural_person": 57})
+    assert changes(explanation) == {"requests.granted.natural_person": 1}
+    assert not is_line_slip(explanation)
