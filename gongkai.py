@@ -126,7 +126,8 @@ def _read(path: Path) -> ReadFile:
 
 def _body_of(read: ReadFile) -> tuple[str | None, Region | None]:
     """The roster code of a file's body, looked for in every region, and its region."""
-    from pipelines.regions import find_body, load_region, region_codes
+    from pipelines.names import find_body
+    from pipelines.regions import load_region, region_codes
 
     root = Path(load_settings().regions)
     for code in region_codes(root):
@@ -432,7 +433,7 @@ class _progress:  # noqa: N801 - used as a function
 
 
 def _find(region: Region, name: str) -> Body:
-    from pipelines.regions import find_body
+    from pipelines.names import find_body
 
     body = region.body(name) or find_body(region, name)
     if body is None:

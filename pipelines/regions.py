@@ -20,7 +20,6 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from pipelines.names import find_body as find_body  # for those who read one region and ask one name
 from pipelines.names import plain_name
 from schemas.declaration import DeclarationError, line_of, read_toml
 from schemas.findings import load_kinds
