@@ -124,6 +124,12 @@ def test_an_asset_that_a_deployment_does_not_use_is_left_alone():
     assert names == OF_A_REGION - {"portal", "portal_push"}
 
 
+def test_what_people_start_never_starts_by_itself():
+    specs = {spec.key.to_user_string(): spec for spec in deployed.resolve_all_asset_specs()}
+    assert specs["rollup"].automation_condition is not None
+    assert specs["submissions_scan"].automation_condition is None
+
+
 def test_a_green_gate_requests_everything_once_and_a_red_one_nothing(automatic):
     automatic.check()
     wanted = automatic.tick()
