@@ -23,6 +23,7 @@ from schemas.rules import LAST_YEAR, Rule, RuleSet, load_rules
 from schemas.tables import DECIMAL_PRECISION, DECIMAL_SCALE, TableSchema, load_tables
 
 DECIMAL = pl.Decimal(DECIMAL_PRECISION, DECIMAL_SCALE)
+WIDEST = pl.Decimal(38, DECIMAL_SCALE)  # holds the sum of any figures
 TYPES: dict[str, pl.DataType] = {
     "text": pl.String(),
     "integer": pl.Int64(),
@@ -64,18 +65,20 @@ def wide_types(form: Form, rules: RuleSet) -> dict[str, pl.DataType]:
     )
 
 
-def _terms(rule: Rule) -> pl.Expr:
-    signed = [pl.col(term.key) if term.sign > 0 else -pl.col(term.key) for term in rule.terms]
+def _terms(rule: Rule, exact: bool) -> pl.Expr:
+    figures = [pl.col(term.key).cast(WIDEST) if exact else pl.col(term.key) for term in rule.terms]
+    signed = [figure if term.sign > 0 else -figure for figure, term in zip(figures, rule.terms, strict=True)]
     total = reduce(add, signed)
     return total - rule.constant if rule.constant else total
 
 
-def residual_expression(rule: Rule) -> pl.Expr:
+def residual_expression(rule: Rule, exact: bool = False) -> pl.Expr:
     """``found - expected - constant`` over the wide frame; null where a term is missing; named by the rule's id.
 
-    A condition that is not met, or an attribute that frees the body, gives 0 of the same type.
+    A condition that is not met, or an attribute that frees the body, gives 0 of the same type. ``exact``: as
+    decimal(38,4), which holds a sum of figures of any size; else counts are added in 64 bits, which may wrap.
     """
-    residual = _terms(rule)
+    residual = _terms(rule, exact)
     silent = pl.lit(False)
     if rule.when:
         state = pl.col(rule.when.cell)
@@ -104,7 +107,7 @@ def violated(rule: Rule, residual: pl.Expr) -> pl.Expr:
 
 def _rule_check(rule: Rule) -> pa.Check:
     def holds(data: PolarsData) -> pl.LazyFrame:
-        residual = residual_expression(rule)
+        residual = residual_expression(rule, exact=True)
         return data.lazyframe.select(~violated(rule, residual))
 
     return pa.Check(holds, name=rule.id, error=rule.title_en)

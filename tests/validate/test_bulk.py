@@ -212,12 +212,13 @@ WRAPS = RULES.by_id["requests.outcome_sum.natural_person"]
 
 
 @pytest.mark.parametrize("figure", [2**62, -(2**62), 2**60])
-def test_the_gate_is_not_fooled_by_sums_that_64_bits_call_0(figure):
+def test_gate_and_contract_are_not_fooled_by_sums_that_64_bits_call_0(figure):
     parts = [term.key for term in WRAPS.terms if term.sign == WRAPS.terms[-1].sign][: 2**64 // abs(figure)]
     assert len(parts) * figure % 2**64 == 0
     wide = frame(row(dict.fromkeys((term.key for term in WRAPS.terms), 0) | dict.fromkeys(parts, figure)))
     for table in (wide, wide.lazy()):
         assert WRAPS.id in gate(FORM, RULES, table)
+    assert WRAPS.id in contract_failures(wide)
     held = residuals(FORM, RULES, wide)[WRAPS.id][0]
     assert held == (2**63 - 1 if figure < 0 else 1 - 2**63)
 
@@ -228,6 +229,7 @@ def test_amounts_whose_difference_no_column_holds_are_told_with_their_sign():
     wide = frame(row(dense() | {collected: most, notices: -most}))
     assert residuals(FORM, RULES, wide)[rule.id][0] == most
     assert rule.id in gate(FORM, RULES, wide)
+    assert rule.id in contract_failures(wide)
 
 
 def test_the_long_list_says_by_how_much_in_frame_order_then_catalogue_order():
