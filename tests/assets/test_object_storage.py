@@ -293,10 +293,17 @@ def test_the_missing_extra_is_named(monkeypatch):
         usable(f"s3://{BUCKET}/data")
 
 
-@pytest.mark.parametrize("fault", faults.known(), ids=lambda fault: fault.zh[:8])
+@pytest.mark.parametrize(
+    "fault", [fault for fault in faults.known() if fault.names or fault.contains], ids=lambda fault: fault.zh[:8]
+)
 def test_every_known_fault_is_told_by_its_own_name_or_text(fault):
     said = [explained(name, "") for name in fault.names] + [explained("X", f"a {part} b") for part in fault.contains]
     assert set(said) == {(fault.zh, fault.en)}
+
+
+def test_a_fault_without_names_is_raised_by_its_id():
+    for fault in faults.known():
+        assert fault.names or fault.contains or faults.fault_of(fault.id) == fault
 
 
 def test_other_faults_are_not_explained_away():
