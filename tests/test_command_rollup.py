@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -86,7 +89,28 @@ def test_a_withdrawal_says_what_comes_next_and_the_roll_up_goes_too(front: Front
     assert (code, "withdrawn before" in said, "rollup --year" in said) == (0, True, False)
 
 
-def test_a_push_without_a_portal_or_to_one_that_is_not_there_ends_with_2(front: Front) -> None:
+class _NoPortal(BaseHTTPRequestHandler):
+    """A web server that is no portal: a fault that is not worth trying again."""
+
+    def do_POST(self) -> None:
+        self.send_error(404)
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Nothing on standard error."""
+
+
+@pytest.fixture
+def no_portal() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _NoPortal) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_push_without_a_portal_or_to_what_is_none_ends_with_2(front: Front, no_portal: str) -> None:
     code, said = front("run", "--region", REGION, "--year", YEAR, "--job", "push")
     assert code == 2
     assert "ckan_url" in said
@@ -94,10 +118,11 @@ def test_a_push_without_a_portal_or_to_one_that_is_not_there_ends_with_2(front: 
     text = settings.read_text(encoding="utf-8")
     if "ckan_organisation" not in text:
         settings.write_text(text.replace("[licence]", 'ckan_organisation = "qu"\n\n[licence]', 1), encoding="utf-8")
-    front.environment |= {"GONGKAI_CKAN_URL": "http://127.0.0.1:9", "GONGKAI_CKAN_KEY": "a-key-of-nobody"}
+    front.environment |= {"GONGKAI_CKAN_URL": no_portal, "GONGKAI_CKAN_KEY": "a-key-of-nobody"}
     code, said = front("run", "--region", REGION, "--year", YEAR, "--job", "push")
     assert code == 2
     assert "运行失败" in said
+    assert "不像 CKAN" in said
     assert "a-key-of-nobody" not in said
 
 

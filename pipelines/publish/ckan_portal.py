@@ -116,6 +116,7 @@ class Portal:
 
     def _look(self, response: requests.Response, *_: object, **__: object) -> None:
         if response.status_code >= 500:
+            response.close()  # not read yet: its connection would stay open
             raise PushError("server_error", url=self.url, code=response.status_code)
 
     def digest(self, dataset: str, resource: str, name: str, size: int) -> str:
