@@ -47,7 +47,7 @@ from pipelines.ingest.read import read_archive, read_bytes
 from pipelines.storage import inbox_path, writing
 from schemas.frames import tidy_types
 
-SIZES = (1000, 2000, 5000, 10000, 20000)
+SIZES = (1000, 2000, 5000, 20000)
 QUICK = (100, 200)
 ALONE = 2000  # files up to which the floor and the bare loop are measured as well
 WORKERS = 2

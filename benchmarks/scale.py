@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.machine import MIB, ROOT, libraries
 from benchmarks.section import Cell, Figures, Section, arguments, deliver, slope, table
 
-BODIES = (66, 500, 2000, 8000)
+BODIES = (66, 500, 2000, 4000)
 QUICK = (66, 200)
 FLOOR = "floor"
 LEAST = 0.02  # seconds: of a stage that takes less no slope is told, which would be noise
