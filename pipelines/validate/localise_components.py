@@ -31,6 +31,7 @@ class Explained(NamedTuple):
     failed: Bools
 
 
+REMEMBERED = 10_000  # figures of a cell that no rule ties to another
 Known = list[list[dict[int, int]]]  # by number of cells, sets that satisfy a component's equations: cell -> change
 
 
@@ -42,10 +43,18 @@ class ComponentSearch:
         self._rows = np.array(component.rows, dtype=np.int64)
         self._cells = np.array(sorted(component.equated), dtype=np.int64)
         self._private = np.array(component.private, dtype=np.int64)
+        # What becomes of a cell that no rule ties to another depends on its figure alone.
+        self._lone = len(component.private) == 1 and not component.rows and not component.sides
+        self._known: dict[int, list[tuple[int, int, list[Change]]]] = {}
         counted = not any(layout.system.form.cells[cell].kind == "money" for cell in component.equated)
         # The search as columns supposes whole counts: every change of an amount may be a fraction.
         together_ = bool(component.rows) and counted and len(component.rows) <= BITS
         self._sets = CellSets(layout.system, component) if together_ else None
+
+    def prepare(self) -> None:
+        """As ``CellSets.prepare``."""
+        if self._sets is not None:
+            self._sets.prepare()
 
     def explained(self, returns: Returns, alone: Bools) -> Explained:
         """The smallest sets of the component for every return but those ``alone``, which others explain."""
@@ -64,7 +73,7 @@ class ComponentSearch:
         failed = np.zeros(len(alone), dtype=bool)
         told: list[tuple[int, int, list[Change]]] = []
         for row in np.flatnonzero(problem & itself).tolist():
-            found = self._by_itself(returns, row, known.get(row))
+            found = self._of_lone(returns, row) if self._lone else self._by_itself(returns, row, known.get(row))
             told += found
             failed[row] = not found
         ways = together([*lots, ways_of(told)])
@@ -101,6 +110,14 @@ class ComponentSearch:
     def _with_slips(self, returns: Returns, rows: Ints, cells: Ints, steps: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         cost, kinds = self._pricing.priced(returns, rows, cells, steps)
         return cost, cells, steps, kinds
+
+    def _of_lone(self, returns: Returns, row: int) -> list[tuple[int, int, list[Change]]]:
+        figure = int(returns.columns[self._private[0], row])
+        if figure not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[figure] = self._by_itself(returns, row, None)
+        return [(row, cost, changes) for _, cost, changes in self._known[figure]]
 
     @staticmethod
     def _changed(laid: Laid, steps: Mapping[int, int]) -> dict[int, Exact]:

@@ -113,6 +113,11 @@ class CellSets:
             self._beside[cell] = keys[order], order
         return self._beside[cell]
 
+    def prepare(self) -> None:
+        """Make now what is else made when first needed; some tenths of a second for a large component."""
+        for cell in range(len(self.cells)):
+            self._pairs_beside(cell)
+
     def smallest(self, returns: Returns, rows: Ints, every: Bools, negative: Bools) -> tuple[list[Sets], Ints]:
         """The smallest sets of the given rows, by size, and the rows for which none of up to MAX_DEPTH cells will do.
 

@@ -9,7 +9,8 @@ others go through ``localise.explain`` one by one. The answers are the same eith
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -90,6 +91,11 @@ class Localiser:
         self._lines = Lines(self._layout)
         self._searches = [ComponentSearch(self._layout, pricing, component) for component in prepared.components]
         self._across = [_Across(prepared, self.compiled, rule) for rule in prepared.across_years]
+
+    def prepare(self) -> None:
+        """Make now what the first returns would else wait for."""
+        for search in self._searches:
+            search.prepare()
 
     def together(self, block: Block, most: int | None) -> tuple[pl.DataFrame, Bools]:
         """The explanations of a block as a table (columns TOLD), and which returns are left for ``explain``."""
@@ -212,13 +218,33 @@ def locate(edition: str, broken: pl.DataFrame, *, most: int | None = 5) -> pl.Da
 
 
 def located(edition: str, scanned: Iterable[Scanned], *, most: int | None = 5) -> Iterator[pl.DataFrame]:
-    """``locate`` for what a pass hands over (``scan_submissions(..., broken=True)``), some thousands at a time."""
+    """``locate`` for what a pass hands over (``scan_submissions(..., broken=True)``), some thousands at a time.
+
+    One lot is explained while the pass goes on to the next; the tables come in the order of the lots.
+    """
+    with ThreadPoolExecutor(1, "locate") as beside:
+        ahead: Future[pl.DataFrame] | None = None
+        for lot in _lots(scanned, lambda: beside.submit(localiser(edition).prepare)):
+            begun = beside.submit(locate, edition, lot, most=most)
+            if ahead is not None:
+                yield ahead.result()
+            ahead = begun
+        if ahead is not None:
+            yield ahead.result()
+
+
+def _lots(scanned: Iterable[Scanned], first: Callable[[], object]) -> Iterator[pl.DataFrame]:
+    """The broken submissions, LOT or a little more at a time; ``first`` is called once there are many of them."""
     waiting: list[pl.DataFrame] = []
+    many = False
     for one in scanned:
         if one.broken is not None and one.broken.height:
             waiting.append(one.broken)
+            if not many and sum(part.height for part in waiting) >= FEW:
+                many = True
+                first()
         if sum(part.height for part in waiting) >= LOT:
-            yield locate(edition, pl.concat(waiting), most=most)
+            yield pl.concat(waiting)
             waiting.clear()
     if waiting:
-        yield locate(edition, pl.concat(waiting), most=most)
+        yield pl.concat(waiting)
