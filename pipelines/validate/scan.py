@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from pipelines.validate.kernel import UNIT
 from pipelines.validate.localise_stream import LOCATED, located
-from pipelines.validate.stream import FINDINGS, RESIDUAL, Scanned, Total, decimals, scan_submissions
+from pipelines.validate.stream import FINDINGS, RESIDUAL, Scanned, Total, add_totals, decimals, scan_submissions
 from schemas.form import Form
 from schemas.frames import wide_types
 from schemas.rules import RuleSet
@@ -110,8 +110,7 @@ def _scanned(
         for one in scan_submissions(form, rules, files, broken=True):
             findings.add(one.findings)
             counts.update(one.counts)
-            for region, total in one.totals.items():
-                totals[region] = totals[region] + total if region in totals else total
+            add_totals(totals, one.totals.items())
             rows += one.rows
             broken += one.broken.height if one.broken is not None else 0
             tell(rows)

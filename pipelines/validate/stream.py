@@ -177,7 +177,8 @@ def _named(batch: pl.DataFrame) -> None:
             raise ValueError(f"提交表的 {name} 列有空值，请补全 (column {name} of submissions has nulls: fill them)")
 
 
-def _added(into: dict[str, Total], told: Iterable[tuple[str, Total]]) -> None:
+def add_totals(into: dict[str, Total], told: Iterable[tuple[str, Total]]) -> None:
+    """Add totals by region to those there are."""
     for name, total in told:
         into[name] = into[name] + total if name in into else total
 
@@ -191,7 +192,7 @@ def _totals_of(compiled: Compiled, batch: pl.DataFrame, desk: Desk) -> dict[str,
     for begin, end in _parts(batch.height):
         inside = _within(starts, begin, end)
         lanes = Lanes(block.cut(begin, end), desk, inside, compiled.cells)
-        _added(sums, _totals(compiled, names[begin:end], lanes, inside))
+        add_totals(sums, _totals(compiled, names[begin:end], lanes, inside))
     return {name: sums[name] for name in region.unique(maintain_order=True)}
 
 
@@ -210,7 +211,7 @@ def scan_batch(
         judged = judge(compiled, lanes, desk)
         found.append(Broken(judged.rows + begin, judged.rules, judged.residuals))
         if inside is not None:
-            _added(added, _totals(compiled, region[begin:end], lanes, inside))
+            add_totals(added, _totals(compiled, region[begin:end], lanes, inside))
     every = Broken(*(np.concatenate([getattr(one, name) for one in found]) for name in Broken.__struct_fields__))
     counts = np.bincount(every.rules, minlength=len(compiled.ids)).tolist()
     wrong = np.unique(every.rows[errors[every.rules]])
@@ -300,8 +301,7 @@ def survey(form: Form, rules: RuleSet, scanned: Iterable[Scanned]) -> Scanned:
             broken.append(one.broken)
         for name, count in one.counts.items():
             counts[name] += count
-        for name, total in one.totals.items():
-            totals[name] = totals[name] + total if name in totals else total
+        add_totals(totals, one.totals.items())
     return Scanned(
         rows=rows,
         findings=pl.concat(findings),
